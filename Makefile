@@ -1,0 +1,46 @@
+# Everything a person does with this project; `make help` lists it.
+# Each target makes .venv and installs into it first when that is missing or setup.cfg has changed.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.installed
+# More flags for a training: make train-dcgan ARGS="--seed 2 --preset cgan"
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train-dcgan train-ssgan test unit lint format clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
+
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@echo "installing into $(VENV), once"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	@touch $(READY)
+
+setup: $(READY)  ## make .venv and install into it
+
+train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN, no download
+	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset dcgan --max_minutes 6 $(ARGS)
+
+test: lint unit  ## what has to pass: lint, tests
+
+unit: $(READY)  ## the tests alone
+	@$(RUN) -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff: style and format
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+format: $(READY)  ## let ruff rewrite the code
+	@$(RUN) -m ruff format .
+	@$(RUN) -m ruff check --fix .
+
+clean:  ## remove .venv and caches; runs/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache *.egg-info build

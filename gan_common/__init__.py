@@ -1,0 +1,1 @@
+"""What the two packages share: data, losses, tricks, runs, pictures and measurements."""

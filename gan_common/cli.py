@@ -1,0 +1,247 @@
+"""From flags to a frozen configuration, and from what went wrong to one line and an exit status.
+
+A command's flags are the fields of a frozen dataclass.  Nothing here imports TensorFlow: a mistyped flag
+is answered at once.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from absl import flags
+
+from gan_common.errors import UserError
+
+
+def flag(default, help: str, choices: Sequence[str] | None = None, lower=None, upper=None):
+    """A dataclass field that is also a flag.  `lower` and `upper` are inclusive bounds."""
+    metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """The flags that both trainings have, by the same names."""
+
+    dataset: str = flag(
+        "mnist5k", "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes or folder:PATH"
+    )
+    data_dir: str | None = flag(None, "folder with the data set's files (else $GAN_DATA_DIR)")
+    image_size: int | None = flag(
+        None, "height and width in pixels (default: the data's own, 32 for folder:)", lower=8
+    )
+    preset: str | None = flag(None, "networks and hyper-parameters that belong together")
+    tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
+    epochs: int = flag(20, "passes over the training pictures", lower=1)
+    batch_size: int = flag(128, "pictures in a step", lower=2)
+    seed: int = flag(1, "fixes initialisation, order, labels and noise", lower=0, upper=2**31 - 1)
+    precision: str = flag(
+        "auto",
+        "what convolutions and products are computed in; weights and losses stay float32",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    run_dir: str | None = flag(None, "folder for the run (default: a new one under runs/)")
+    resume: str | None = flag(None, "folder of a run to go on with")
+    max_minutes: float | None = flag(None, "stop training after this time", lower=0)
+
+
+def _base_type(annotation) -> type:
+    """`int | None` -> int, `tuple[str, ...]` -> tuple."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(t for t in typing.get_args(annotation) if t is not types.NoneType)
+    return typing.get_origin(annotation) or annotation
+
+
+def _define(config_class, values: flags.FlagValues) -> None:
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        kind, meta = _base_type(hints[field.name]), field.metadata
+        # The flag's own default is None: so a value that was typed is told from one that was not.
+        default = "" if field.default in (None, ()) else f" (default: {field.default})"
+        common = {"name": field.name, "default": None, "help": meta["help"] + default}
+        bounds = {"lower_bound": meta["lower"], "upper_bound": meta["upper"]}
+        if meta["choices"]:
+            flags.DEFINE_enum(enum_values=list(meta["choices"]), flag_values=values, **common)
+        elif kind is bool:
+            flags.DEFINE_bool(flag_values=values, **common)
+        elif kind is int:
+            flags.DEFINE_integer(flag_values=values, **bounds, **common)
+        elif kind is float:
+            flags.DEFINE_float(flag_values=values, **bounds, **common)
+        elif kind is tuple:
+            flags.DEFINE_list(flag_values=values, **common)
+        else:
+            flags.DEFINE_string(flag_values=values, **common)
+
+
+def parse(config_class, argv: Sequence[str], usage: str) -> dict:
+    """What the person typed, as a dict of the fields that were given.
+
+    Args:
+        config_class: a dataclass whose fields are made with `flag`.
+        argv: program name first.
+        usage: the text that `--help` prints above the flags.
+
+    Raises:
+        UserError: an unknown flag (the known ones are listed), or a value that does not fit.
+        SystemExit: with status 0, after `--help`.
+    """
+    values = flags.FlagValues()
+    _define(config_class, values)
+    names = [f.name for f in dataclasses.fields(config_class)]
+    if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
+        print(usage.strip() + "\n")
+        for name in names:
+            print(f"  --{name}: {values[name].help}")
+        raise SystemExit(0)
+    try:
+        rest = values(list(argv))[1:]
+    except flags.UnrecognizedFlagError as error:
+        known = " ".join(f"--{name}" for name in names)
+        raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
+    except flags.Error as error:
+        raise UserError(str(error)) from error
+    if rest:
+        raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
+    given = {name: values[name].value for name in names if values[name].value is not None}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def tell_tricks(names: Sequence[str]) -> int:
+    """Print what `--tricks help` shows; the exit status, 0."""
+    import gan_common.quiet  # noqa: F401
+    from gan_common.tricks import TRICKS
+
+    for name in names:
+        trick = TRICKS[name]
+        print(f"  {name:<22}{trick.section:<10}{trick.effect}")
+    print("Several are separated by commas; the number is the section of the chapter.")
+    return 0
+
+
+def from_json(config_class, path: Path):
+    """The configuration that a run saved, checked field by field."""
+    try:
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(saved, dict):
+            raise ValueError("it is not a JSON object")
+        hints = typing.get_type_hints(config_class)
+        unknown = sorted(set(saved) - set(hints))
+        if unknown:
+            raise ValueError(f"it has unknown entries {', '.join(unknown)}")
+        missing = sorted(set(hints) - set(saved))
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        for field in dataclasses.fields(config_class):
+            saved[field.name] = _checked(field, hints[field.name], saved[field.name])
+        return config_class(**saved)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read as this command's configuration: {error}; "
+            "restore the file, or start a new run"
+        ) from error
+
+
+def _checked(field, annotation, value):
+    kind, meta = _base_type(annotation), field.metadata
+    if kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if value is None and isinstance(annotation, types.UnionType):
+        return None
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{field.name} has the value {value!r}, which is no {kind.__name__}")
+    if meta["choices"] and value not in meta["choices"]:
+        raise ValueError(f"{field.name} has the value {value!r}, not one of {meta['choices']}")
+    if meta["lower"] is not None and not value >= meta["lower"]:
+        raise ValueError(f"{field.name} has the value {value!r}, below {meta['lower']}")
+    if meta["upper"] is not None and not value <= meta["upper"]:
+        raise ValueError(f"{field.name} has the value {value!r}, above {meta['upper']}")
+    return value
+
+
+def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
+    """The configuration that a run was started with.
+
+    Raises:
+        UserError: when there is no run in `run_dir`, or its configuration is damaged.
+    """
+    if run_dir is None:
+        raise UserError(f"{title} is missing: name the folder that the training printed")
+    path = Path(run_dir) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{title} {run_dir}: there is no run here (no config.json)")
+    return from_json(config_class, path)
+
+
+# What --resume may change: how long the run goes on, and where its data lies.
+RESUME_MAY_CHANGE = ("resume", "data_dir", "epochs", "max_minutes", "evaluate", "json")
+
+
+def resumed(config_class, given: dict):
+    """The saved configuration of `given["resume"]`, with what a person may change on resuming.
+
+    Raises:
+        UserError: when a flag contradicts the run, or there is no run.
+    """
+    config = saved(config_class, given["resume"], "--resume")
+    for name, value in given.items():
+        if name not in RESUME_MAY_CHANGE and getattr(config, name) != value:
+            raise UserError(
+                f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
+                f"not {value!r}; leave --{name} out, or start a new run"
+            )
+    changed = {k: v for k, v in given.items() if k in RESUME_MAY_CHANGE}
+    return dataclasses.replace(config, **changed)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Have `write(temporary)` make a file, then rename it to `path`: it is there whole or not at all.
+
+    Raises:
+        UserError: when the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a JSON file, whole or not at all."""
+    text = json.dumps(content, indent=2) + "\n"
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
+    """Call a command's main; say what a person can mend in one line, status 2.
+
+    Status 0 is done, 2 what the person can mend, 1 (with a traceback) a defect of ours; 130 and 143
+    mean interrupted and terminated.
+    """
+    argv = sys.argv if argv is None else argv
+    try:
+        status = main(argv) or 0
+    except UserError as error:
+        name = Path(argv[0]).stem
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)

@@ -1,0 +1,341 @@
+"""The GAN that trains any of the presets' networks under `fit`, and what can be drawn from it."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_common import losses, runs, sampling, tricks
+from gan_common.errors import UserError
+from keras_dcgan.config import PACKED, Config
+from keras_dcgan.networks import NETWORKS
+
+# How much a trick's term counts in a loss.
+GRADIENT_PENALTY = 10.0  # λ, Gulrajani et al. 2017, section 4
+R1_PENALTY = 1.0  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
+HISTORICAL_AVERAGING = 1e-3
+LABEL_FLIPS = 0.05  # the share of D's labels that label_noise swaps
+REPLAY_BATCHES = 16  # that the replay buffer holds
+UNROLLED_STEPS = 5  # k, Metz et al. 2017, section 3
+
+
+def build(config: Config, image_shape, num_classes: int) -> "GAN":
+    """The GAN of a configuration, compiled, every weight drawn from `config.seed`."""
+    keras.utils.set_random_seed(config.seed)
+    conditional = num_classes if config.preset == "cgan" else 0
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if config.precision == "bfloat16" else "float32")
+    try:
+        make_generator, make_discriminator = NETWORKS[config.preset]
+        generator = make_generator(config, image_shape, conditional)
+        discriminator = make_discriminator(config, image_shape, conditional)
+        if "virtual_batch_norm" in config.tricks:
+            # Seed −1 is no step's: the reference stays apart from what the training draws.
+            reference = _latents(config, config.batch_size, [config.seed, -1])
+            generator = tricks.with_reference(generator, reference)
+            generator.build((None, config.latent_dim))
+    finally:
+        keras.config.set_dtype_policy(before)
+    gan = GAN(generator, discriminator, config, num_classes)
+    # XLA is slower than oneDNN on convolutions on a CPU.
+    gan.compile(jit_compile=False)
+    return gan
+
+
+def restore(run: runs.Run, config: Config, image_shape, num_classes: int) -> "GAN":
+    """The GAN of a run, with the weights of its newest sound checkpoint.
+
+    Raises:
+        UserError: when the run has no checkpoint yet.
+    """
+    gan = build(config, image_shape, num_classes)
+    if runs.Checkpoints(run, gan.checkpoint_variables()).restore() is None:
+        raise UserError(f"{run.folder}: has no checkpoint yet; train on with --resume {run.folder}")
+    return gan
+
+
+def _latents(config: Config, count, seed) -> tf.Tensor:
+    return tricks.sample_latent(count, config.latent_dim, config.latent, seed)
+
+
+def _optimizer(config: Config, kind: str, learning_rate: float) -> keras.optimizers.Optimizer:
+    if kind == "sgd":
+        return keras.optimizers.SGD(learning_rate, momentum=config.beta_1, nesterov=True)
+    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+
+
+class GAN(keras.Model):
+    """Two networks and the step that trains both (Goodfellow et al. 2014, algorithm 1, k = 1).
+
+    Args:
+        generator, discriminator: see `keras_dcgan.networks`.
+        config: latents, losses, optimisers, tricks.
+        num_classes: of the data.
+    """
+
+    def __init__(self, generator, discriminator, config: Config, num_classes: int):
+        super().__init__(name="gan")
+        self.generator, self.discriminator = generator, discriminator
+        self.config, self.num_classes = config, num_classes
+        self.conditional = config.preset == "cgan"
+        kind = "sgd" if "sgd_discriminator" in config.tricks else config.optimizer
+        self.generator_optimizer = _optimizer(config, config.optimizer, config.generator_lr)
+        self.discriminator_optimizer = _optimizer(config, kind, config.discriminator_lr)
+        self.generator_optimizer.build(generator.trainable_variables)
+        self.discriminator_optimizer.build(discriminator.trainable_variables)
+        self.steps_done = keras.Variable(0, dtype="int64", trainable=False, name="steps_done")
+        # The average of all of G's weights, batch norm's moving statistics among them.
+        self.average = self.past = self.replay = self.features = None
+        if config.weight_average:
+            self.average = tricks.WeightAverage(
+                _floating(generator.variables), config.weight_average
+            )
+        if "historical_averaging" in config.tricks:
+            self.past = [
+                tricks.HistoricalAverage(net.trainable_variables)
+                for net in (generator, discriminator)
+            ]
+        if "replay" in config.tricks:
+            self.replay = tricks.ReplayBuffer(REPLAY_BATCHES * config.batch_size, config.seed)
+            self.replay.build(generator.compute_output_shape((1, config.latent_dim))[1:])
+        if "feature_matching" in config.tricks:
+            layer = discriminator.get_layer("features")
+            self.features = keras.Model(discriminator.input, layer.output)
+        self.built = True
+
+    def call(self, latents, labels=None, training=False):
+        """Latents (N, latent_dim) → pictures (N, H, W, C) in [-1, 1]."""
+        return self.generator([latents, labels] if self.conditional else latents, training=training)
+
+    def judge(self, images, labels, training, network=None):
+        """Pictures → logits (N, 1): the larger, the more real; or what another network makes of them."""
+        images = tricks.pack(images, PACKED) if "packing" in self.config.tricks else images
+        inputs = [images, labels] if self.conditional else images
+        return (network or self.discriminator)(inputs, training=training)
+
+    def draw_latents(self, count: int, seed) -> tf.Tensor:
+        """`count` latents (count, latent_dim) of the configured distribution; `seed` an int or a pair."""
+        return _latents(self.config, count, seed)
+
+    def initialise_from(self, images) -> None:
+        """Data-dependent initialisation of weight-normalised layers, from uint8 pictures (N, H, W, C)."""
+        if "weight_norm" not in self.config.tricks:
+            return
+        labels = tf.zeros(len(images), tf.int32)
+        for layer in self.discriminator.layers:
+            if isinstance(layer, tricks.WeightNormalization):
+                before = keras.Model(self.discriminator.input, layer.input)
+                layer.initialize_from(
+                    self.judge(tricks.scale_images(images), labels, False, before)
+                )
+
+    def train_step(self, data):
+        """One step of D and one of G on a batch (uint8 pictures, int32 labels)."""
+        images, labels = data
+        real = tricks.scale_images(images)
+        # Every random number of a step comes from the run's seed, the step, and its purpose.
+        step_seed = tf.stack([tf.constant(self.config.seed, tf.int64), self.steps_done.value])
+        seeds = {
+            purpose: tf.random.fold_in(step_seed, i)
+            for i, purpose in enumerate(("latents", "flips", "lines", "real", "fake", "again"))
+        }
+
+        # One batch of fakes serves both players; G's statistics are the batch's for both.
+        unrolled = "unrolled" in self.config.tricks
+        if unrolled:
+            fake, g_loss, g_gradients = self.unrolled_step(real, labels, seeds)
+        else:
+            with tf.GradientTape() as generator_tape:
+                fake = self.draw_fakes(labels, seeds["latents"])
+
+        # D: an all-real and an all-fake batch; no gradient reaches G.
+        shown_real = self.shown(real, seeds["real"])
+        shown_fake = tf.stop_gradient(fake if self.replay is None else self.replay.mix(fake))
+        shown_fake = self.shown(shown_fake, seeds["fake"])
+        with tf.GradientTape() as tape:
+            real_logits = self.judge(shown_real, labels, training=True)
+            fake_logits = self.judge(shown_fake, labels, training=True)
+            d_loss = self.discriminator_loss(real_logits, fake_logits, seeds["flips"])
+            d_objective = d_loss + self.penalties(shown_real, shown_fake, labels, seeds["lines"])
+        d_gradients = tape.gradient(d_objective, self.discriminator.trainable_variables)
+        self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
+
+        # G: the gradient of its loss under the new D, first to the pictures, then to its weights.
+        if not unrolled:
+            with tf.GradientTape() as tape:
+                tape.watch(fake)
+                g_loss = self.generator_loss(real, fake, labels, seeds)
+            to_pictures = tape.gradient(g_loss, fake)
+            g_gradients = generator_tape.gradient(
+                fake, self.generator.trainable_variables, output_gradients=to_pictures
+            )
+        if self.past:
+            g_gradients = self._towards_history(g_gradients)
+        self.generator_optimizer.apply(g_gradients, self.generator.trainable_variables)
+
+        for average in (self.average, *(self.past or ())):
+            if average is not None:
+                average.update()
+        self.steps_done.assign_add(1)
+        return {
+            "d_loss": d_loss,
+            "g_loss": g_loss,
+            "d_real_accuracy": tf.reduce_mean(tf.cast(real_logits > 0, tf.float32)),
+            "d_fake_accuracy": tf.reduce_mean(tf.cast(fake_logits < 0, tf.float32)),
+            "d_gradient_norm": tf.linalg.global_norm(d_gradients),
+            "g_gradient_norm": tf.linalg.global_norm(g_gradients),
+        }
+
+    # ------------------------------------------- the terms of the step that tricks change
+
+    def draw_fakes(self, labels, seed):
+        """A generated picture for each label, by the statistics of its batch."""
+        return self(self.draw_latents(tf.shape(labels)[0], seed), labels, training=True)
+
+    def shown(self, images, seed):
+        """What D gets to see of pictures in [-1, 1]."""
+        if "augment" in self.config.tricks:
+            return tricks.differentiable_augment(images, seed=seed)
+        return images
+
+    def discriminator_loss(self, real_logits, fake_logits, seed):
+        """D's loss by the configured kind, with smoothed or flipped labels."""
+        if "label_noise" in self.config.tricks:  # a flipped label makes a real one pass as fake
+            flip = tricks.noisy_labels(tf.zeros_like(real_logits), LABEL_FLIPS, seed) > 0
+            real_logits, fake_logits = (
+                tf.where(flip, fake_logits, real_logits),
+                tf.where(flip, real_logits, fake_logits),
+            )
+        return losses.discriminator_loss(
+            self.config.loss, real_logits, fake_logits, self.config.real_label
+        )
+
+    def generator_loss(self, real, fake, labels, seeds):
+        """G's loss by the configured kind, or by feature matching."""
+        shown_fake = self.shown(fake, seeds["again"])
+        if self.features is None:
+            return losses.generator_loss(
+                self.config.loss, self.judge(shown_fake, labels, training=True)
+            )
+        shown_real = self.shown(real, seeds["real"])
+        real_features = self.judge(shown_real, labels, True, self.features)
+        fake_features = self.judge(shown_fake, labels, True, self.features)
+        return tricks.feature_matching_loss(tf.stop_gradient(real_features), fake_features)
+
+    def penalties(self, real, fake, labels, seed):
+        """What is added to D's loss."""
+
+        def critic(samples):
+            return self.judge(samples, labels, training=True)
+
+        total = tf.zeros(())
+        if "gradient_penalty" in self.config.tricks:
+            total += GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
+        if "r1" in self.config.tricks:
+            total += R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
+        if self.past:
+            total += HISTORICAL_AVERAGING * self.past[1].penalty()
+        return total
+
+    def _towards_history(self, gradients):
+        weights = self.generator.trainable_variables
+        with tf.GradientTape() as tape:
+            penalty = HISTORICAL_AVERAGING * self.past[0].penalty()
+        pulls = tape.gradient(penalty, weights)
+        return [g + pull for g, pull in zip(gradients, pulls, strict=True)]
+
+    def unrolled_step(self, real, labels, seeds):
+        """Fakes, and G's loss and gradients against D as it will be after `UNROLLED_STEPS` steps."""
+        fakes = []
+
+        def generate():
+            fakes.append(self.draw_fakes(labels, seeds["latents"]))
+            return fakes[0]
+
+        frozen = self.discriminator.non_trainable_variables
+
+        def logits(parameters, images):
+            def network(inputs, training):
+                return self.discriminator.stateless_call(
+                    parameters, frozen, inputs, training=training
+                )[0]
+
+            return self.judge(images, labels, True, network)
+
+        loss, gradients = tricks.unrolled_gradients(
+            generate,
+            lambda parameters, fake: losses.generator_loss(
+                self.config.loss, logits(parameters, self.shown(fake, seeds["again"]))
+            ),
+            lambda parameters, fake: self.discriminator_loss(
+                logits(parameters, self.shown(real, seeds["real"])),
+                logits(parameters, self.shown(fake, seeds["fake"])),
+                seeds["flips"],
+            ),
+            self.generator.trainable_variables,
+            self.discriminator.trainable_variables,
+            self.discriminator_optimizer,
+            UNROLLED_STEPS,
+        )
+        return fakes[0], loss, gradients
+
+    # --------------------------------------------------------------- what is drawn and saved
+
+    def pictures(self, latents, labels) -> np.ndarray:
+        """Latents (N, latent_dim) and labels (N,) → uint8 pictures (N, H, W, C), averaged weights."""
+        with self.average.swap() if self.average is not None else contextlib.nullcontext():
+            fakes = [self._draw(*chunk).numpy() for chunk in _chunks(latents, labels)]
+        return tricks.unscale_images(np.concatenate(fakes))
+
+    def scores(self, pictures, labels) -> np.ndarray:
+        """How real D finds uint8 pictures (N, H, W, C) with labels (N,): logits (N,), float32."""
+        logits = [self._score(*chunk).numpy() for chunk in _chunks(pictures, labels)]
+        return np.concatenate(logits)[:, 0]
+
+    def fixed_samples(self) -> np.ndarray:
+        """Pictures of the same 64 latents every time: what the run's sample grids show."""
+        return sampling.draw(self, 64, self.config.seed)[0]
+
+    def save_generator(self, path) -> None:
+        """Write the generator, with its averaged weights, as one `.keras` file."""
+        with self.average.swap() if self.average is not None else contextlib.nullcontext():
+            self.generator.save(path)
+
+    @tf.function(reduce_retracing=True)
+    def _draw(self, latents, labels):
+        return self(latents, labels, training=False)
+
+    @tf.function(reduce_retracing=True)
+    def _score(self, pictures, labels):
+        return self.judge(tricks.scale_images(pictures), labels, training=False)
+
+    def checkpoint_variables(self) -> dict[str, list]:
+        """Everything that a resumed run needs, by name."""
+        kept = {
+            "average": [self.average],
+            "past": self.past or [],
+            "replay": [self.replay],
+        }
+        return {
+            "generator": self.generator.variables,
+            "discriminator": self.discriminator.variables,
+            "generator_optimizer": self.generator_optimizer.variables,
+            "discriminator_optimizer": self.discriminator_optimizer.variables,
+            "steps_done": [self.steps_done],
+            **{
+                name: [v for o in objects if o for v in o.variables]
+                for name, objects in kept.items()
+            },
+        }
+
+
+def _chunks(first, second, size: int = 500):
+    """Pairs of slices of two arrays, small enough for the networks' activations to fit in memory."""
+    for i in range(0, len(first), size):
+        yield tf.constant(first[i : i + size]), tf.constant(second[i : i + size], tf.int32)
+
+
+def _floating(variables) -> list:
+    """The variables that can be averaged: not the integer states of random generators."""
+    return [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]

@@ -1,0 +1,237 @@
+"""The networks of the four presets.
+
+Pictures are NHWC in [-1, 1]; a generator takes latents (N, latent_dim), a discriminator returns one
+logit a picture (N, 1).  The conditional pair takes the class (N,) int32 as a second input.  A
+discriminator's layer named `features` is what feature matching compares.
+"""
+
+import keras
+from keras import layers
+
+from gan_common import tricks
+from gan_common.errors import UserError
+from keras_dcgan.config import PACKED, Config
+
+# Radford et al. 2015, section 4: weights from N(0, 0.02²), LeakyReLU with slope 0.2.
+INITIAL_STDDEV = 0.02
+LEAK = 0.2
+# Salimans et al. 2016, section 3.2: B kernels of C dimensions for minibatch discrimination.
+MINIBATCH_KERNELS, MINIBATCH_DIM = 32, 8
+# Noise on D's inputs, of the range [-1, 1], gone after 2,000 steps: D looks three times in a step.
+NOISE_STDDEV, NOISE_LOOKS = 0.2, 3 * 2000
+NOISE_DROPOUT = 0.3
+
+
+def _weights():
+    return keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
+
+
+# ------------------------------------------------------------------------- dcgan, cgan
+
+
+def dcgan_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """Radford et al. 2015: a projected and reshaped latent, then fractionally-strided convolutions.
+
+    Every layer but the last is followed by batch norm and ReLU; the last ends in tanh.  With
+    `num_classes`, the class joins the latent as a one-hot vector (Mirza & Osindero 2014, section 3.1).
+    """
+    times, side = _halvings(config, image_shape)
+    inputs, x = _generator_input(config, num_classes)
+    filters = config.width * 2 ** (times - 1)
+    x = layers.Dense(side * side * filters, use_bias=False, kernel_initializer=_weights())(x)
+    x = layers.Reshape((side, side, filters))(x)
+    x = _rectified(config, _generator_norm(config, x))
+    for _ in range(times - 1):  # (side, side, filters) → (2·side, 2·side, filters / 2)
+        filters //= 2
+        x = _rectified(config, _generator_norm(config, _upsampled(config, x, filters)))
+    x = _upsampled(config, x, image_shape[-1], use_bias=True)
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+def dcgan_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """Radford et al. 2015: strided convolutions with LeakyReLU, batch norm in all but the first.
+
+    It ends in average pooling and one logit: no deep fully-connected layers.  With `num_classes` the
+    class is mapped to one more plane of the picture.
+    """
+    _halvings(config, image_shape)
+    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    filters = config.width
+    x = _weighted(config, layers.Conv2D(filters, 4, 2, "same", kernel_initializer=_weights()))(x)
+    x = layers.LeakyReLU(LEAK)(x)
+    while x.shape[1] > 4:  # (side, side, filters) → (⌈side / 2⌉, ⌈side / 2⌉, 2·filters)
+        filters *= 2
+        convolution = layers.Conv2D(
+            filters, 4, 2, "same", use_bias=not _has_norm(config), kernel_initializer=_weights()
+        )
+        x = _discriminator_norm(config, _weighted(config, convolution)(x))
+        x = layers.LeakyReLU(LEAK)(x)
+    x = layers.GlobalAveragePooling2D(name="features")(x)
+    return keras.Model(inputs, _logit(config, x), name="discriminator")
+
+
+def _halvings(config: Config, image_shape) -> tuple[int, int]:
+    """How often a side is halved until it is 4 to 7, and what is left: 28 → (2, 7), 64 → (4, 4)."""
+    _check_size(config, image_shape)
+    side, times = image_shape[0], 0
+    while side >= 8 and side % 2 == 0:
+        side, times = side // 2, times + 1
+    return times, side
+
+
+def _check_size(config: Config, image_shape) -> None:
+    height, width, _ = image_shape
+    if height != width or height % 4 or height < 8:
+        raise UserError(
+            f"--preset {config.preset} needs square pictures whose side is a multiple of 4, 8 at "
+            f"least, not {height}×{width}; choose --image_size 32, say"
+        )
+
+
+# --------------------------------------------------------------------------- reference
+
+
+def reference_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """The generator of jacobgil/keras-dcgan: tanh everywhere, upsampling, then convolution."""
+    _check_size(config, image_shape)
+    inputs, x = _generator_input(config, num_classes)
+    side = image_shape[0] // 4
+    x = _noisy(config, layers.Dense(1024, activation="tanh")(x))
+    x = _generator_norm(config, layers.Dense(side * side * 128)(x))
+    x = _noisy(config, layers.Activation("tanh")(x))
+    x = layers.Reshape((side, side, 128))(x)
+    # UpsampleConv2D is upsampling by 2, then a 5×5 convolution, at a fraction of the products.
+    x = _noisy(config, layers.Activation("tanh")(tricks.UpsampleConv2D(64, 5, scale=2)(x)))
+    x = tricks.UpsampleConv2D(image_shape[-1], 5, scale=2)(x)
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+def reference_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """The discriminator of jacobgil/keras-dcgan: tanh, max pooling, a dense layer of 1024."""
+    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    x = _weighted(config, layers.Conv2D(64, 5, padding="same", activation="tanh"))(x)
+    x = layers.MaxPooling2D()(x)
+    x = _weighted(config, layers.Conv2D(128, 5, activation="tanh"))(x)
+    x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    x = _weighted(config, layers.Dense(1024, activation="tanh"))(x)
+    x = layers.Identity(name="features")(x)
+    return keras.Model(inputs, _logit(config, x, "glorot_uniform"), name="discriminator")
+
+
+# --------------------------------------------------------------------------------- gan
+
+
+def dense_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """Goodfellow et al. 2014, section 5: rectifier layers; tanh here, as pictures are in [-1, 1]."""
+    inputs, x = _generator_input(config, num_classes)
+    for _ in range(2):
+        x = _rectified(config, layers.Dense(1200)(x))
+    x = layers.Dense(image_shape[0] * image_shape[1] * image_shape[2])(x)
+    x = layers.Reshape(image_shape)(x)
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+def dense_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+    """Goodfellow et al. 2014, section 5: two maxout layers (240 units of 5 pieces) with dropout."""
+    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    x = layers.Flatten()(x)
+    for _ in range(2):
+        x = _weighted(config, layers.Dense(240 * 5))(x)
+        x = layers.Reshape((240, 5, 1))(x)
+        x = layers.MaxPooling2D((1, 5))(x)  # maxout: the largest of 5 pieces
+        x = layers.Flatten()(x)
+        x = layers.Dropout(0.3)(x)
+    x = layers.Identity(name="features")(x)
+    return keras.Model(inputs, _logit(config, x), name="discriminator")
+
+
+# ------------------------------------------------------- common parts, and where tricks come in
+
+
+def _generator_input(config: Config, num_classes: int):
+    latents = keras.Input((config.latent_dim,), name="latents")
+    if not num_classes:
+        return latents, latents
+    label = keras.Input((), dtype="int32", name="label")
+    one_hot = layers.CategoryEncoding(num_classes, output_mode="one_hot")(label)
+    return [latents, label], layers.Concatenate()([latents, one_hot])
+
+
+def _discriminator_input(config: Config, image_shape, num_classes: int):
+    *side, channels = image_shape
+    packed = channels * (PACKED if "packing" in config.tricks else 1)
+    x = images = keras.Input((*side, packed), name="images")
+    if "instance_noise" in config.tricks:
+        x = tricks.InstanceNoise(NOISE_STDDEV, NOISE_LOOKS)(x)
+    if not num_classes:
+        return images, x
+    label = keras.Input((), dtype="int32", name="label")
+    plane = layers.Embedding(num_classes, side[0] * side[1])(label)
+    plane = layers.Reshape((*side, 1))(plane)
+    return [images, label], layers.Concatenate()([x, plane])
+
+
+def _upsampled(config: Config, x, filters: int, use_bias: bool = False):
+    """Twice the height and width: by a fractionally-strided convolution, or by pixel shuffle."""
+    common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _weights()}
+    if "pixel_shuffle" in config.tricks:
+        return tricks.PixelShuffle(2)(layers.Conv2D(4 * filters, 3, **common)(x))
+    return layers.Conv2DTranspose(filters, 4, 2, **common)(x)
+
+
+def _generator_norm(config: Config, x):
+    if "virtual_batch_norm" in config.tricks:
+        return tricks.VirtualBatchNormalization(config.batch_size)(x)
+    if "instance_norm" in config.tricks:
+        return layers.GroupNormalization(groups=-1)(x)
+    return layers.BatchNormalization()(x)
+
+
+def _rectified(config: Config, x):
+    return _noisy(config, layers.ReLU()(x))
+
+
+def _noisy(config: Config, x):
+    return tricks.DropoutNoise(NOISE_DROPOUT)(x) if "dropout_noise" in config.tricks else x
+
+
+def _has_norm(config: Config) -> bool:
+    """Whether D normalises activations; normalising weights takes its place."""
+    return not {"weight_norm", "spectral_norm"} & set(config.tricks)
+
+
+def _discriminator_norm(config: Config, x):
+    if not _has_norm(config):
+        return x
+    if "instance_norm" in config.tricks:
+        return layers.GroupNormalization(groups=-1)(x)
+    return layers.BatchNormalization()(x)
+
+
+def _weighted(config: Config, layer):
+    """A layer of D, with its weights normalised if a trick says so."""
+    if "weight_norm" in config.tricks:
+        return tricks.WeightNormalization(layer)
+    if "spectral_norm" in config.tricks:
+        return layers.SpectralNormalization(layer)
+    return layer
+
+
+def _logit(config: Config, x, initializer=None):
+    """One number a picture, computed in float32 whatever the precision of the rest."""
+    if "minibatch" in config.tricks:
+        x = tricks.MinibatchDiscrimination(MINIBATCH_KERNELS, MINIBATCH_DIM)(x)
+    dense = layers.Dense(1, kernel_initializer=initializer or _weights(), dtype="float32")
+    return dense(x)
+
+
+NETWORKS = {
+    "dcgan": (dcgan_generator, dcgan_discriminator),
+    "cgan": (dcgan_generator, dcgan_discriminator),
+    "reference": (reference_generator, reference_discriminator),
+    "gan": (dense_generator, dense_discriminator),
+}

@@ -1,0 +1,114 @@
+"""Train a DCGAN, or one of its relatives, with Keras.
+
+    python -m keras_dcgan.train --dataset mnist5k --preset dcgan --epochs 20
+
+Makes a run folder with checkpoints, curves and samples; ends with FID beside its floor.
+"""
+
+import dataclasses
+from pathlib import Path
+
+from gan_common import cli, data
+from gan_common.errors import UserError
+from keras_dcgan.config import TRICKS, Config, resolve
+
+# TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
+# a mistyped flag, or data that are not there, are reported at once.
+
+
+def main(argv=None) -> None:
+    """The command `keras-dcgan`."""
+    cli.run(_main, argv)
+
+
+def _main(argv) -> int:
+    given = cli.parse(Config, argv, __doc__)
+    if given.get("tricks") == ("help",):
+        return cli.tell_tricks(TRICKS)
+    return train(cli.resumed(Config, given) if "resume" in given else resolve(given))
+
+
+def train(config: Config) -> int:
+    """Train by `config` and measure the result.
+
+    Returns:
+        The exit status: 0 when all epochs are done or the time is up, 130 or 143 when interrupted.
+    """
+    dataset = data.load(config.dataset, config.data_dir, config.image_size)
+    steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
+
+    import gan_common.quiet  # noqa: F401
+    from gan_common import machine, runs
+    from keras_dcgan import evaluate, models
+
+    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
+    gan = models.build(config, dataset.image_shape, dataset.num_classes)
+    if config.resume:
+        run = runs.Run(Path(config.resume))
+    else:
+        run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
+    print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} pictures of {dataset.name}")
+
+    recorder = runs.Recorder(
+        run,
+        gan.checkpoint_variables(),
+        gan.fixed_samples,
+        steps_per_epoch=steps_per_epoch,
+        total_steps=config.epochs * steps_per_epoch,
+        batch_size=config.batch_size,
+        sample_every=max(1, round(config.sample_every * steps_per_epoch)),
+        save_every=max(1, round(config.save_every * steps_per_epoch)),
+        max_minutes=config.max_minutes,
+    )
+    if config.resume:
+        print(f"going on after step {recorder.restore()}")
+    else:
+        gan.initialise_from(dataset.x_train[: config.batch_size])
+    with recorder:
+        fit(gan, dataset, config, recorder)
+    if recorder.interrupted:
+        print(f"stopped at step {recorder.step}; go on with --resume {run.folder}")
+        return 128 + recorder.interrupted
+
+    run.summarise(**recorder.totals(), seed=config.seed)
+    gif, curves = run.draw_pictures()
+    measured = {}
+    if config.evaluate:
+        try:
+            measured = evaluate.evaluate(run, gan, dataset)
+        except UserError as error:  # the training itself is done and saved
+            print(f"not measured: {error}")
+    if config.json:
+        cli.write_json(Path(config.json), run.summary())
+    print(f"run        {run.folder}")
+    print(f"samples    {run.sample_files()[-1]}")
+    print(f"over time  {gif}")
+    print(f"curves     {curves}")
+    print(f"more       python -m keras_dcgan.generate --run_dir {run.folder} --nice")
+    if measured:
+        print("FID        {fid:.2f} (real pictures: {fid_floor:.2f})".format(**measured))
+    return 0
+
+
+def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
+    """`Model.fit` from the step that the recorder stands at to the last one."""
+    from gan_common import runs
+
+    arrays = (dataset.x_train, dataset.y_train)
+    steps_per_epoch = recorder.steps_per_epoch
+    while not recorder.finished:
+        epoch, within = divmod(recorder.step, steps_per_epoch)
+        gan.fit(
+            data.stream(arrays, config.batch_size, config.seed, start_step=recorder.step),
+            initial_epoch=epoch,
+            # After an interruption the rest of that epoch comes first, as an epoch of its own.
+            epochs=epoch + 1 if within else config.epochs,
+            steps_per_epoch=steps_per_epoch - within,
+            callbacks=[runs.AfterStep(recorder)],
+            shuffle=False,  # the stream is shuffled
+            verbose=0,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Flags, configurations and exit statuses; nothing here needs TensorFlow."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gan_common import cli
+from gan_common.errors import UserError
+from keras_dcgan.config import PRESETS, Config, resolve
+
+
+def parse(*flags):
+    return cli.parse(Config, ["prog", *flags], "usage")
+
+
+def test_only_what_was_typed_is_given():
+    assert parse() == {}
+    assert parse("--epochs", "3", "--tricks=a,b", "--noevaluate") == {
+        "epochs": 3,
+        "tricks": ("a", "b"),
+        "evaluate": False,
+    }
+
+
+def test_explicit_beats_preset_beats_default():
+    config = resolve(parse("--preset", "reference", "--generator_lr", "0.01"))
+    assert config.generator_lr == 0.01
+    assert config.discriminator_lr == PRESETS["reference"]["discriminator_lr"]
+    assert config.epochs == Config.epochs
+    assert None not in [
+        getattr(config, name) for name in ("batch_size", "latent", "loss", "optimizer", "beta_1")
+    ]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_complete(preset):
+    config = resolve({"preset": preset})
+    optional = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "json"}
+    unset = {f.name for f in dataclasses.fields(config) if getattr(config, f.name) is None}
+    assert unset <= optional
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--epoch", "3"], "unknown flag --epoch; the flags are: --dataset"),
+        (["--preset", "dcgn"], "dcgn"),
+        (["--batch_size", "many"], "many"),
+        (["--batch_size", "1"], "batch_size=1"),
+        (["--latent_dim", "0"], "latent_dim=0"),
+        (["--precision", "float16"], "auto|float32|bfloat16"),
+        (["mnist"], "'mnist'"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_that_echoes_it(flags, says):
+    with pytest.raises(UserError) as error:
+        parse(*flags)
+    assert says in str(error.value)
+
+
+def test_combinations_that_make_no_sense_are_refused():
+    with pytest.raises(UserError, match="no labels to smooth"):
+        resolve({"loss": "hinge", "real_label": 0.9})
+
+
+def test_a_configuration_survives_json(tmp_path):
+    config = resolve({"tricks": ("minibatch",), "epochs": 7, "max_minutes": 1.5})
+    cli.write_json(tmp_path / "config.json", dataclasses.asdict(config))
+    assert cli.from_json(Config, tmp_path / "config.json") == config
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda c: "{", "config.json"),
+        (lambda c: "[]", "not a JSON object"),
+        (lambda c: json.dumps(c | {"wings": 2}), "wings"),
+        (lambda c: json.dumps({k: v for k, v in c.items() if k != "seed"}), "lacks seed"),
+        (lambda c: json.dumps(c | {"epochs": "many"}), "epochs has the value 'many'"),
+        (lambda c: json.dumps(c | {"epochs": True}), "epochs has the value True"),
+        (lambda c: json.dumps(c | {"epochs": 0}), "below 1"),
+        (lambda c: json.dumps(c | {"loss": "none"}), "loss has the value 'none'"),
+    ],
+)
+def test_a_broken_configuration_names_what_is_wrong(tmp_path, change, says):
+    path = tmp_path / "config.json"
+    path.write_text(change(dataclasses.asdict(resolve({}))))
+    with pytest.raises(UserError, match="start a new run") as error:
+        cli.from_json(Config, path)
+    assert says in str(error.value)
+
+
+def test_resume_keeps_the_run_and_refuses_another(tmp_path):
+    saved = resolve({"batch_size": 32, "epochs": 2})
+    cli.write_json(tmp_path / "config.json", dataclasses.asdict(saved))
+    resumed = cli.resumed(Config, {"resume": str(tmp_path), "epochs": 5})
+    assert (resumed.batch_size, resumed.epochs) == (32, 5)
+    with pytest.raises(UserError, match=r"batch_size=32, not 64.*leave --batch_size out"):
+        cli.resumed(Config, {"resume": str(tmp_path), "batch_size": 64})
+    with pytest.raises(UserError, match="no run here"):
+        cli.resumed(Config, {"resume": str(tmp_path / "absent")})
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "new" / "file.json"
+    cli.write_json(path, {"a": 1})
+
+    def fail_half_way(temporary):
+        temporary.write_text("{")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left"):
+        cli.write_whole(path, fail_half_way)
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert [p.name for p in path.parent.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "stderr"),
+    [
+        (None, 0, ""),
+        (UserError("two\nlines"), 2, "prog: two lines\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_exit_status(what, status, stderr, capsys):
+    def main(argv):
+        if what is not None:
+            raise what
+
+    with pytest.raises(SystemExit) as stopped:
+        cli.run(main, ["/somewhere/prog.py"])
+    assert stopped.value.code == status
+    assert capsys.readouterr().err == stderr
+
+
+def test_a_defect_of_ours_keeps_its_traceback():
+    def main(argv):
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        cli.run(main, ["prog"])
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("module", ["train", "generate", "evaluate"])
+def test_a_typo_is_answered_without_importing_tensorflow(module):
+    importing = "import sys; sys.modules['tensorflow'] = sys.modules['keras'] = None"
+    program = (
+        f"{importing}; sys.argv = ['{module}', '--bogus', '1']; "
+        f"from keras_dcgan import {module}; {module}.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{module}: unknown flag --bogus; the flags are: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_help_names_every_flag():
+    done = command("keras_dcgan.train", "--help")
+    assert done.returncode == 0
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name}:" in done.stdout
+    assert done.stderr == ""

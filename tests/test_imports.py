@@ -1,0 +1,105 @@
+"""Imports point one way: tests, notebooks, benchmarks → keras_dcgan | ssgan_tf → gan_common → others."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("gan_common", "keras_dcgan", "ssgan_tf")
+OUTSIDE = ("notebooks", "tests", "benchmarks")
+ALLOWED = {
+    "gan_common": {"gan_common"},
+    "keras_dcgan": {"keras_dcgan", "gan_common"},
+    "ssgan_tf": {"ssgan_tf", "gan_common"},
+    **{folder: {*PACKAGES, folder} for folder in OUTSIDE},
+}
+
+
+def imported(source, package=""):
+    """Every module that the Python source imports, anywhere in it, as absolute dotted names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:  # from . or .. : inside the package
+                base = package.split(".")[: len(package.split(".")) - node.level + 1]
+                yield from (".".join([*base, node.module or alias.name]) for alias in node.names)
+            else:
+                # both for `from package import module`: the name may be a module
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if called in ("import_module", "__import__"):
+                yield str(node.args[0].value)
+
+
+def notebook_source(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    return "\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
+def sources():
+    """(folder, file, source) of all Python in the project."""
+    for folder in ALLOWED:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield folder, path, path.read_text(encoding="utf-8")
+        for path in sorted((ROOT / folder).rglob("*.ipynb")):
+            if ".ipynb_checkpoints" not in path.parts:
+                yield folder, path, notebook_source(path)
+
+
+def wrong_arrows(folder, source):
+    ours = {name.split(".")[0] for name in imported(source, folder)} & set(ALLOWED)
+    return ours - ALLOWED[folder]
+
+
+def test_no_arrow_points_the_wrong_way():
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {target}"
+        for folder, path, source in sources()
+        for target in sorted(wrong_arrows(folder, source))
+    ]
+    assert wrong == []
+
+
+def test_matplotlib_is_imported_in_one_place():
+    importers = {
+        str(path.relative_to(ROOT))
+        for _, path, source in sources()
+        if any(name.split(".")[0] in ("matplotlib", "pylab") for name in imported(source))
+    }
+    assert importers == {"gan_common/plotting.py"}
+
+
+def test_both_packages_have_the_same_files():
+    """Who knows one knows the other; the K+1-class losses are ssgan_tf's alone."""
+    names = ("__init__", "config", "networks", "models", "train", "generate", "evaluate")
+    for package, more in (("keras_dcgan", ()), ("ssgan_tf", ("losses",))):
+        files = {path.stem for path in (ROOT / package).glob("*.py")}
+        assert files == {*names, *more}, package
+
+
+@pytest.mark.parametrize(
+    ("folder", "source", "wrong"),
+    [
+        ("gan_common", "from gan_common import losses\nimport numpy as np", set()),
+        ("gan_common", "from . import losses\nfrom .errors import UserError", set()),
+        ("gan_common", "def f():\n    import keras_dcgan.train", {"keras_dcgan"}),
+        ("gan_common", "from ssgan_tf.losses import classify", {"ssgan_tf"}),
+        (
+            "keras_dcgan",
+            "from gan_common.losses import KINDS\nfrom keras_dcgan import config",
+            set(),
+        ),
+        ("keras_dcgan", "import importlib\nimportlib.import_module('ssgan_tf')", {"ssgan_tf"}),
+        ("ssgan_tf", "if True:\n    from keras_dcgan import models", {"keras_dcgan"}),
+        ("ssgan_tf", "import tests.test_losses", {"tests"}),
+        ("tests", "import keras_dcgan, ssgan_tf, gan_common", set()),
+        ("benchmarks", "from tests import conftest", {"tests"}),
+    ],
+)
+def test_the_walk_finds_what_it_should(folder, source, wrong):
+    assert wrong_arrows(folder, source) == wrong
