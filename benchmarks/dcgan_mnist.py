@@ -50,6 +50,9 @@ def main(argv=None) -> None:
 
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
+
+    import gan_common.quiet  # noqa: F401
+
     measured = {preset: _train(preset, options) for preset in PRESETS}
     results = Path(options.results)
     for preset in PRESETS:

@@ -4,6 +4,7 @@ A command's flags are the fields of a frozen dataclass.  Nothing here imports Te
 is answered at once.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -215,7 +216,8 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from gan_common import data, metrics
+from gan_common import cli, data, metrics
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 
@@ -67,7 +67,10 @@ def classifier(
         except (OSError, ValueError, KeyError) as error:
             print(f"{path}: damaged ({error}); training it again", file=sys.stderr)
     _train(model, dataset, steps)
-    _save(model, path)
+    try:
+        cli.write_whole(path, model.save_weights)
+    except UserError as error:
+        print(f"{error}; the classifier is trained again next time", file=sys.stderr)
     return model
 
 
@@ -147,17 +150,6 @@ def _fingerprint(dataset: Dataset, steps: int) -> str:
     digest.update(np.ascontiguousarray(dataset.y_train))
     name = "".join(c if c.isalnum() else "-" for c in dataset.name)[-40:]
     return f"{name}-{digest.hexdigest()[:16]}"
-
-
-def _save(model: keras.Model, path: Path) -> None:
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        model.save_weights(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        print(f"{path}: not kept ({error}); it is trained again next time", file=sys.stderr)
 
 
 def _random_affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -59,7 +59,8 @@ class Run:
             UserError: when the folder already holds something, or cannot be written.
         """
         if run_dir is None:
-            stem = f"{config['dataset'].removeprefix('folder:').strip('/').replace('/', '-')}"
+            path = config["dataset"].removeprefix("folder:").strip("/")
+            stem = "".join(c if c.isalnum() else "-" for c in path)[-40:]
             parent = Path("runs") / package
             number = 1
             while (folder := parent / f"{stem}-{config['preset']}-{number}").exists():

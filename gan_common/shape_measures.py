@@ -279,8 +279,11 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     high = ndimage.maximum_filter(model, (1, 3, 3, 1)) - model
     rest = colours.reshape(model.shape) - model
     rest -= np.clip(rest, EDGE * low, EDGE * high)
+    # Less than a pixel across is noise, and what changes over many pixels is a matter of colour.
     rest = ndimage.gaussian_filter(rest, (0, 0.7, 0.7, 0))
-    _, rests = _blobs(np.linalg.norm(rest, axis=-1) > VIEW * strength[:, None, None])
+    sudden = rest - ndimage.gaussian_filter(rest, (0, 5, 5, 0))
+    excess = np.minimum(np.linalg.norm(rest, axis=-1), np.linalg.norm(sudden, axis=-1))
+    _, rests = _blobs(excess > VIEW * strength[:, None, None])
 
     wrong = [[] for _ in rows]
     for one, face in np.argwhere(unlike):

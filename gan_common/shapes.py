@@ -15,6 +15,8 @@ pixels from its centre to the outline.  Coordinates are in pixels, x to the righ
 centre of the top left pixel is (½, ½).
 """
 
+import itertools
+
 import numpy as np
 
 SIZE = 32
@@ -36,7 +38,7 @@ CLASS_NAMES = {
 DISC_RADIUS = (3.0, 3.8)  # one radius per picture
 DISC_GAP = 2.5  # least distance between two outlines: blur must not join them
 DISC_MARGIN = 3.0  # least distance between an outline and the picture's edge
-MAX_DISCS = 5
+MAX_DISCS = 6
 
 BOX_WIDTH = (12.5, 15.0)  # of the square base; the box is BOX_HEIGHT times as high
 BOX_HEIGHT = 0.9
@@ -204,7 +206,9 @@ def draw_figure(
             segment[chosen] = np.hstack([joint + 0.7 * along, joint + 1.2 * along])
         colour = {"head": skin, "left leg": trousers, "right leg": trousers}.get(name, shirt)
         for offset in (-TWO_HEADS, TWO_HEADS) if (name, fault) == ("head", "two heads") else (0,):
-            placed = scale[:, None] * (segment + np.array([offset, 0, offset, 0])) + np.tile(centre, 2)
+            placed = scale[:, None] * (segment + np.array([offset, 0, offset, 0])) + np.tile(
+                centre, 2
+            )
             _paint(canvas, coverage(capsule_distance(placed, scale * radius)), colour)
     return _to_uint8(canvas, (size,) if isinstance(size, int) else size)
 
@@ -256,18 +260,25 @@ def _split(n: int, families: tuple[str, ...], rng: np.random.Generator):
 
 
 def _spread(count: int, radius: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Centres (N, count, 2) for discs of these radii (N,): random, and moved until none is close."""
+    """Centres (N, count, 2) for discs of these radii (N,): random, then pushed apart."""
     margin = (radius + DISC_MARGIN)[:, None, None]
+    room = SIZE - 2 * margin
+    centres = margin + rng.random((radius.size, count, 2)) * room
     rows = np.arange(radius.size)
-    centres = margin + rng.random((rows.size, count, 2)) * (SIZE - 2 * margin)
-    while rows.size:
-        apart = np.linalg.norm(centres[rows, :, None] - centres[rows, None], axis=-1)
+    for attempt in itertools.count(1):
+        away = centres[rows, :, None] - centres[rows, None]  # (rows, count, count, 2)
+        apart = np.linalg.norm(away, axis=-1)
         apart[:, range(count), range(count)] = np.inf
-        rows = rows[(apart < 2 * radius[rows, None, None] + DISC_GAP).any(axis=(1, 2))]
-        room = SIZE - 2 * margin[rows, 0]
-        moved = margin[rows, 0] + rng.random((rows.size, 2)) * room
-        centres[rows, rng.integers(count, size=rows.size)] = moved
-    return centres
+        missing = 2 * radius[rows, None, None] + DISC_GAP - apart
+        crowded = (missing > 0).any(axis=(1, 2))
+        if not crowded.any():
+            return centres
+        rows, away, apart, missing = (a[crowded] for a in (rows, away, apart, missing))
+        push = (0.6 * np.maximum(missing, 0) / np.maximum(apart, 1e-6))[..., None] * away
+        moved = np.clip(centres[rows] + push.sum(axis=2), margin[rows], SIZE - margin[rows])
+        # What is stuck after 30 pushes starts anew.
+        again = margin[rows] + rng.random((rows.size, count, 2)) * room[rows]
+        centres[rows] = moved if attempt % 30 else again
 
 
 def coverage(distance: np.ndarray) -> np.ndarray:

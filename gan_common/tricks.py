@@ -30,7 +30,8 @@ last column is one for `--tricks`; `TRICKS` holds these names and those that the
  8  stability tricks of reinforcement   ReplayBuffer                             replay
     learning
  9  Adam for G, SGD for D               keras.optimizers.SGD                     sgd_discriminator
-10  track failures early                gan_common.doctor                        --on_failure
+10  track failures early                losses, accuracies, gradient norms in     always on
+                                        metrics.csv and TensorBoard
 11  no balancing by loss statistics     the ratio of D's and G's steps is fixed  always on
 12  use labels where there are any      ssgan_tf; the conditional GAN            --preset cgan
 13  noise on inputs, decayed            InstanceNoise                            instance_noise

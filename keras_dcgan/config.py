@@ -24,7 +24,7 @@ class Config(cli.TrainingConfig):
     latent: str = flag(
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
     )
-    width: int = flag(64, "filters of the layer next to the picture (dcgan, cgan)", lower=1)
+    width: int = flag(32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1)
     optimizer: str = flag(None, "of both nets (default: by preset)", ("adam", "sgd"))
     generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
     discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)
@@ -48,15 +48,16 @@ class Config(cli.TrainingConfig):
 
 
 PRESETS: dict[str, dict] = {
-    # Radford et al. 2015, section 4.
+    # Radford et al. 2015, section 4, with a learning rate for minutes instead of hours: ten times
+    # theirs reached a lower FID in every comparison of two and a half minutes.
     "dcgan": {
         "batch_size": 64,
         "loss": "non_saturating",
         "latent_dim": 100,
         "latent": "normal",
         "optimizer": "adam",
-        "generator_lr": 2e-4,
-        "discriminator_lr": 2e-4,
+        "generator_lr": 2e-3,
+        "discriminator_lr": 2e-3,
         "beta_1": 0.5,
         "real_label": 1.0,
         "weight_average": 0.999,
@@ -75,11 +76,15 @@ PRESETS: dict[str, dict] = {
         "weight_average": 0.0,
     },
 }
-# Goodfellow et al. 2014: dense nets; trained as DCGAN is, because their momentum schedule is much slower.
-PRESETS["gan"] = {**PRESETS["dcgan"], "latent": "uniform"}
+# Goodfellow et al. 2014: dense nets, with Adam for their momentum that takes far longer.
+PRESETS["gan"] = {
+    **PRESETS["dcgan"],
+    "latent": "uniform",
+    "generator_lr": 2e-4,
+    "discriminator_lr": 2e-4,
+}
 # Mirza & Osindero 2014: both nets are given the class.
 PRESETS["cgan"] = PRESETS["dcgan"]
-
 
 # What --tricks takes; gan_common.tricks.TRICKS says of each what it does and where the chapter has it.
 TRICKS = (

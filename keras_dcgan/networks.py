@@ -37,7 +37,7 @@ def dcgan_generator(config: Config, image_shape, num_classes: int = 0) -> keras.
     """
     times, side = _halvings(config, image_shape)
     inputs, x = _generator_input(config, num_classes)
-    filters = config.width * 2 ** (times - 1)
+    filters = 2 * config.width * 2 ** (times - 1)  # twice as wide as D, as in their figure 1
     x = layers.Dense(side * side * filters, use_bias=False, kernel_initializer=_weights())(x)
     x = layers.Reshape((side, side, filters))(x)
     x = _rectified(config, _generator_norm(config, x))

@@ -1,0 +1,47 @@
+"""The README promises nothing that is not there."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from gan_common import sampling
+from keras_dcgan import config as dcgan_config
+from keras_dcgan import evaluate as dcgan_evaluate
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def fields(*classes):
+    return {field.name for options in classes for field in dataclasses.fields(options)}
+
+
+def test_the_readme_names_only_flags_that_exist():
+    known = fields(dcgan_config.Config, sampling.Options, dcgan_evaluate.Options)
+    named = set(re.findall(r"--([a-z_]+)", README))
+    assert named - known - {"minutes", "help"} == set()
+    assert {"dataset", "resume", "tricks", "nice", "label"} <= named
+
+
+def test_the_readme_names_only_modules_and_files_that_exist():
+    for module in set(re.findall(r"python -m ([a-z_.0-9]+)", README)):
+        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / path).exists(), path
+        assert (ROOT / path).stat().st_size <= 200_000, path
+
+
+def test_the_readme_names_only_tests_that_exist():
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
+    for name in re.findall(r"`(test_[a-z_0-9]+)`", README):
+        assert f"def {name}(" in tests, name
+    for name in re.findall(r"`(test_[a-z_0-9]+\.py)`", README):
+        assert (ROOT / "tests" / name).is_file(), name
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([a-z][a-z-]+)", README, re.M))))
+def test_make_knows_every_target_that_is_named(target):
+    assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE)
