@@ -27,7 +27,10 @@ $(READY): setup.cfg pyproject.toml
 setup: $(READY)  ## make .venv and install into it
 
 train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN, no download
-	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset dcgan --max_minutes 6 $(ARGS)
+	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset dcgan --epochs 100 --max_minutes 7 $(ARGS)
+
+train-ssgan: $(READY)  ## name digits from 100 labels: train a semi-supervised GAN, no download
+	@$(RUN) -m ssgan_tf.train --dataset mnist5k --labels 100 --max_minutes 3 $(ARGS)
 
 test: lint unit  ## what has to pass: lint, tests
 

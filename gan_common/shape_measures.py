@@ -28,7 +28,7 @@ DISC_AREA = (
 EQUAL_AREA = 0.62  # least ratio of two equal discs' areas
 ROUND = 1.5  # largest ratio of a disc's variances along its two axes: 1 is a circle
 
-VIEWS = np.arange(-40, 41, 5)  # degrees: the views a box is compared with
+VIEWS = np.arange(-40, 41, 10)  # degrees: the views a fit starts from
 MIN_BOX_AREA = 60  # pixels
 GAUSS_NEWTON_STEPS = 3
 # A box is described by degrees, area, centre x and y, softness: differences for the slopes, limits.

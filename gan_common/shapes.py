@@ -183,7 +183,8 @@ def draw_figure(
     _check_choice("fault", fault, FAULTS["structure"])
     candidates = [name for name in MISPLACED if (name, fault) != ("head", "detached")]
     _check_choice("part", part, candidates)
-    n = int(np.prod(size))
+    shape = np.broadcast_shapes(size)
+    n = int(np.prod(shape))
     broken = rng.choice(candidates if part is None else [part], n)
     scale = rng.uniform(*FIGURE_SCALE, n)
     centre = SIZE / 2 + rng.uniform(-1.0, 1.0, (n, 2)) - [0.0, FIGURE_RISE]
@@ -210,7 +211,7 @@ def draw_figure(
                 centre, 2
             )
             _paint(canvas, coverage(capsule_distance(placed, scale * radius)), colour)
-    return _to_uint8(canvas, (size,) if isinstance(size, int) else size)
+    return _to_uint8(canvas, shape)
 
 
 def dataset(

