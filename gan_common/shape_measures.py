@@ -403,7 +403,7 @@ def _along_axis(solid: np.ndarray, part: str, places: np.ndarray) -> np.ndarray:
     x0, y0, x1, y1 = FIGURE[part][0]
     if part == "head":  # its middle, the neck, and a circle
         turn = np.arange(0, 2 * np.pi, np.pi / 4)
-        points = np.c_[np.r_[0, 0, 1.8 * np.cos(turn)], np.r_[0, 2.6, 1.8 * np.sin(turn)]]
+        points = np.c_[np.r_[0, 0, 1.8 * np.cos(turn)], np.r_[0, 2.3, 1.8 * np.sin(turn)]]
         points = points[None] + [x0, y0]
     elif part == "body":
         points = np.linspace((x0, y0), (x1, y1), 5)[None]

@@ -172,7 +172,7 @@ def draw_figure(
         fault: for one part, "missing" leaves it out, "detached" leaves a gap between it and the body
             (not the head: there is no room), "misplaced" joins it where it does not belong; "two
             heads" puts two where the one should be.
-        part: which part has the fault, any of `MISPLACED`; drawn by lot if None.
+        part: which part has one of the first three faults, a key of `MISPLACED`; None: by lot.
 
     Returns:
         uint8 pictures, shape `size + (32, 32, 3)`.
@@ -207,9 +207,8 @@ def draw_figure(
             segment[chosen] = np.hstack([joint + 0.7 * along, joint + 1.2 * along])
         colour = {"head": skin, "left leg": trousers, "right leg": trousers}.get(name, shirt)
         for offset in (-TWO_HEADS, TWO_HEADS) if (name, fault) == ("head", "two heads") else (0,):
-            placed = scale[:, None] * (segment + np.array([offset, 0, offset, 0])) + np.tile(
-                centre, 2
-            )
+            moved = segment + np.array([offset, 0, offset, 0])
+            placed = scale[:, None] * moved + np.tile(centre, 2)
             _paint(canvas, coverage(capsule_distance(placed, scale * radius)), colour)
     return _to_uint8(canvas, shape)
 

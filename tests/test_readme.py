@@ -42,6 +42,8 @@ def test_the_readme_names_only_tests_that_exist():
         assert (ROOT / "tests" / name).is_file(), name
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"(?:^|`)make ([a-z][a-z-]+)", README, re.M))))
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"(?:^|`)make ([a-z][a-z-]+)", README, re.M)))
+)
 def test_make_knows_every_target_that_is_named(target):
     assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE)

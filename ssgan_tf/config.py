@@ -1,0 +1,340 @@
+"""What an SSGAN training can be told, and the presets: values that belong together."""
+
+import dataclasses
+
+from gan_common import cli
+from gan_common.cli import flag
+from gan_common.errors import UserError
+
+DEFAULT_LABELS = "100"
+AUGMENTATIONS = ("shift", "flip", "affine", "color", "cutout")
+# Those that real pictures are shown with in the game of real against generated; labelled pictures, and the
+# second view of unlabelled ones, get all that are chosen.
+WEAK = ("shift", "flip")
+# With --max_minutes alone the time ends the run: this is only an upper bound.
+TIMED_EPOCHS = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(cli.TrainingConfig):
+    """One training of `ssgan_tf`.  A field that is None takes the preset's value in `resolve`."""
+
+    preset: str = flag(
+        "fast", "networks and hyper-parameters", choices=("fast", "improved", "reference")
+    )
+    epochs: int = flag(
+        None, f"passes over the unlabelled pool (default: by preset; with --max_minutes alone, "
+        f"{TIMED_EPOCHS})", lower=1,
+    )  # fmt: skip
+    steps: int | None = flag(None, "training steps, instead of --epochs", lower=1)
+    batch_size: int = flag(None, "unlabelled pictures in a step (default: by preset)", lower=2)
+    labelled_batch: int = flag(None, "labelled pictures in a step (default: by preset)", lower=2)
+
+    labels: str | None = flag(
+        None, "how many training labels are used, the same number of each class, or all "
+        "(default: 100; all where the data has a folder `unlabelled`)",
+    )  # fmt: skip
+    held_out: int | None = flag(
+        None, "training pictures kept apart; the error shown during training is theirs "
+        "(default: a tenth, 5000 at most)", lower=0,
+    )  # fmt: skip
+    baseline: bool = flag(False, "train the classifier alone, on the labelled pictures")
+    distribute: str = flag(
+        "none", "over the devices of this machine, or the machines of $TF_CONFIG",
+        choices=("none", "mirrored", "multiworker"),
+    )  # fmt: skip
+    augment: tuple[str, ...] | None = flag(
+        None,
+        "what is done to pictures at random: shift, flip, affine, color, cutout, or none",
+    )
+
+    width: int | None = flag(
+        None, "filters of D's first layer (fast; default: by the pictures)", lower=1
+    )
+    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1)
+    latent: str = flag(
+        None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
+    )
+    norm: str = flag("batch", "normalisation (reference)", ("batch", "instance"))
+    upsample: str = flag(
+        "bilinear", "how G enlarges (reference)", ("bilinear", "nearest", "transpose")
+    )
+
+    generator_loss: str = flag(
+        None, "what G minimises (default: by preset)", ("feature_matching", "non_saturating")
+    )
+    feature_norm: str = flag(None, "of feature matching (default: by preset)", ("l1", "l2"))
+    unsupervised_weight: float = flag(
+        None, "weight of real against generated in D's loss (default: by preset)", lower=0
+    )
+    consistency_weight: float = flag(
+        None, "weight of agreement on two views of an unlabelled picture (default: by preset)",
+        lower=0,
+    )  # fmt: skip
+    entropy_weight: float = flag(
+        None, "weight of the class entropy on unlabelled pictures (default: by preset)", lower=0
+    )
+    real_label: float = flag(
+        None, "one-sided smoothing: D's target on real pictures", lower=0, upper=1
+    )
+    reconstruction_weight: float = flag(
+        None, "weight, at the start, of the distance between generated and real pictures in G's "
+        "loss; falls to 0 by the middle of the run", lower=0,
+    )  # fmt: skip
+
+    generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
+    discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)
+    beta_1: float = flag(None, "Adam's β1 (default: by preset)", lower=0, upper=1)
+    beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
+    epsilon: float = flag(1e-4, "what Adam's denominator never falls below", lower=0)
+    constant_share: float = flag(
+        None, "share of the run before the rates fall linearly to 0 (default: by preset)",
+        lower=0, upper=1,
+    )  # fmt: skip
+    clip_norm: float = flag(
+        None, "largest global norm of a gradient; 0 is off (default: by preset)", lower=0
+    )
+    update_ratio: int = flag(None, "G's updates for one of D (default: by preset)", lower=1)
+    weight_average: float = flag(
+        None, "decay of the average of both nets' weights; 0 is off", lower=0, upper=1
+    )
+
+    sample_every: float | None = flag(
+        None,
+        "epochs from one sample grid to the next (default: 1, but at least 500 steps)",
+        lower=0,
+    )
+    save_every: float | None = flag(
+        None, "epochs from one checkpoint to the next (default: 1, but at least 500 steps)", lower=0
+    )
+    test_every: int = flag(200, "steps from one look at held-out pictures to the next", lower=1)
+    evaluate: bool = flag(True, "measure FID and the rest when the training ends")
+    json: str | None = flag(None, "file that the run's summary is also written to")
+
+
+@dataclasses.dataclass(frozen=True)
+class Flags(Config):
+    """The flags of the training command: a run's, and those of a table of runs."""
+
+    sweep: str | None = flag(None, "train for several label numbers: labels=50,100,1000")
+    seeds: int | None = flag(None, "runs of each kind in the sweep, --seed and on", lower=1)
+
+
+PRESETS: dict[str, dict] = {
+    # This project's own: the lowest error that two CPU cores reach in half an hour.
+    "fast": {
+        "epochs": 40,
+        "batch_size": 64,
+        "labelled_batch": 32,
+        "latent_dim": 64,
+        "latent": "normal",
+        "generator_loss": "feature_matching",
+        "feature_norm": "l1",
+        "unsupervised_weight": 1.0,
+        "consistency_weight": 1.0,
+        "entropy_weight": 0.0,
+        "real_label": 1.0,
+        "reconstruction_weight": 0.0,
+        "generator_lr": 2e-3,
+        "discriminator_lr": 2e-3,
+        "beta_1": 0.5,
+        "constant_share": 0.5,
+        "clip_norm": 1.0,
+        "update_ratio": 1,
+        "weight_average": 0.998,
+        "augment": ("shift", "affine"),
+    },
+    # Salimans et al. 2016, section 5.
+    "improved": {
+        "epochs": 100,
+        "batch_size": 100,
+        "labelled_batch": 100,
+        "latent_dim": 100,
+        "latent": "uniform",
+        "generator_loss": "feature_matching",
+        "feature_norm": "l2",
+        "unsupervised_weight": 0.5,
+        "consistency_weight": 0.0,
+        "entropy_weight": 0.0,
+        "real_label": 1.0,
+        "reconstruction_weight": 0.0,
+        "generator_lr": 3e-3,
+        "discriminator_lr": 3e-3,
+        "beta_1": 0.5,
+        "constant_share": 1.0,
+        "clip_norm": 0.0,
+        "update_ratio": 1,
+        "weight_average": 0.9999,
+        "augment": (),
+    },
+    # gitlimlab/SSGAN-Tensorflow, doing what its README says: its update ratio and rates favour G.
+    "reference": {
+        "epochs": 100,
+        "batch_size": 32,
+        "labelled_batch": 32,
+        "latent_dim": 100,
+        "latent": "uniform",
+        "generator_loss": "non_saturating",
+        "feature_norm": "l2",
+        "unsupervised_weight": 1.0,
+        "consistency_weight": 0.0,
+        "entropy_weight": 0.0,
+        "real_label": 0.9,
+        "reconstruction_weight": 0.0,
+        "generator_lr": 2e-4,
+        "discriminator_lr": 1e-4,
+        "beta_1": 0.5,
+        "constant_share": 1.0,
+        "clip_norm": 0.0,
+        "update_ratio": 2,
+        "weight_average": 0.999,
+        "augment": (),
+    },
+}
+# What the nets for 32×32 colour pictures have instead.
+COLOUR: dict[str, dict] = {
+    "fast": {"augment": ("shift", "flip", "affine", "cutout")},
+    "improved": {
+        "feature_norm": "l1",
+        "generator_lr": 3e-4,
+        "discriminator_lr": 3e-4,
+        "constant_share": 2 / 3,
+        "epochs": 1200,
+    },
+    "reference": {},
+}
+GREY = ("mnist5k", "mnist", "fashion_mnist")
+
+# What --tricks takes, and the flags that a trick sets; gan_common.tricks.TRICKS says of each what it does.
+TRICKS: dict[str, dict] = {
+    "gradient_penalty": {},
+    "r1": {},
+    "augment": {},
+    "feature_matching": {"generator_loss": "feature_matching"},
+    "historical_averaging": {},
+    "weight_average": {"weight_average": 0.999},
+    "label_smoothing": {"real_label": 0.9},
+    "label_noise": {},
+    "virtual_batch_norm": {},
+    "instance_norm": {"norm": "instance"},
+    "weight_norm": {},
+    "pixel_shuffle": {},
+    "sgd_discriminator": {"discriminator_lr": 0.02, "beta_1": 0.5},
+    "instance_noise": {},
+    "dropout_noise": {},
+    "spherical_latent": {"latent": "sphere"},
+    "replay": {},
+}
+# The other tricks, and why they have no place here.
+NO_PLACE = {
+    "minibatch": "a picture's class would depend on the other pictures of its batch",
+    "packing": "a pack of pictures has no one class",
+    "unrolled": "D also learns from labels, which G's look ahead would leave out",
+    "spectral_norm": "D's weights are normalised by their length: weight_norm",
+}
+# Tricks that need something of the networks: for each the presets that have it, and what it is.
+NEEDS = {
+    "instance_norm": (("reference",), "the other D's normalise their weights"),
+    "weight_norm": (("fast", "improved"), "its D is normalised by batch or instance"),
+    "gradient_penalty": (("fast", "improved"), "it is per picture, and D's batch norm mixes them"),
+    "r1": (("fast", "improved"), "it is per picture, and D's batch norm mixes them"),
+}
+# These keep a state, or a reference batch, that is one process's own.
+NOT_DISTRIBUTED = ("replay", "virtual_batch_norm", "dropout_noise", "gradient_penalty", "augment",
+                   "label_noise", "instance_noise")  # fmt: skip
+
+# What a classifier that is trained on labels alone has no use for.
+NOT_OF_BASELINE = (
+    "unsupervised_weight",
+    "consistency_weight",
+    "entropy_weight",
+    "generator_loss",
+    "feature_norm",
+    "generator_lr",
+    "reconstruction_weight",
+    "update_ratio",
+    "real_label",
+)
+
+
+def resolve(given: dict) -> Config:
+    """The configuration of what was typed: explicit values, tricks, the preset's, the defaults.
+
+    Raises:
+        UserError: on a combination that makes no sense.
+    """
+    preset = given.get("preset", "fast")
+    grey = given.get("dataset", "mnist5k") in GREY
+    values = {**PRESETS[preset], **({} if grey else COLOUR[preset])}
+    if "max_minutes" in given:
+        values["epochs"] = TIMED_EPOCHS
+    for trick in given.get("tricks", ()):
+        _check_trick(trick, preset, grey, given)
+        values.update(TRICKS[trick])
+    values.update(given)
+    if values["augment"] == ("none",):
+        values["augment"] = ()
+    config = Config(**values)
+    _check(config, given)
+    return config
+
+
+def _check_trick(name: str, preset: str, grey: bool, given: dict) -> None:
+    if name in NO_PLACE:
+        raise UserError(f"--tricks {name}: {NO_PLACE[name]}; keras_dcgan takes it")
+    if name not in TRICKS:
+        raise UserError(f"--tricks {name}: unknown; the tricks are {', '.join(TRICKS)}")
+    presets, reason = NEEDS.get(name, ((preset,), ""))
+    if preset not in presets:
+        raise UserError(f"--tricks {name} with --preset {preset}: {reason}")
+    if name == "pixel_shuffle" and preset == "improved" and grey:
+        raise UserError(f"--tricks {name} with --preset {preset}: its generator is dense for grey")
+    if name in NOT_DISTRIBUTED and given.get("distribute", "none") != "none":
+        raise UserError(f"--tricks {name} works in one process; leave out --distribute")
+    if given.get("baseline"):
+        raise UserError("--baseline is the classifier alone: no --tricks")
+    if name == "virtual_batch_norm" and "instance_norm" in given["tricks"]:
+        raise UserError("--tricks instance_norm,virtual_batch_norm: each replaces G's batch norm")
+
+
+def _check(config: Config, given: dict) -> None:
+    def only_for(preset: str, *names: str) -> None:
+        for name in names:
+            if name in given and config.preset != preset:
+                raise UserError(
+                    f"--{name} belongs to --preset {preset}, not {config.preset}; leave it out"
+                )
+
+    only_for("reference", "norm", "upsample")
+    only_for("fast", "width")
+    if "steps" in given and "epochs" in given:
+        raise UserError("--steps and --epochs exclude each other; give one of them")
+    for name in config.augment:
+        if name not in AUGMENTATIONS:
+            raise UserError(f"--augment {name}: known are {', '.join(AUGMENTATIONS)} and none")
+    if config.labels not in (None, "all") and not config.labels.isdecimal():
+        raise UserError(f"--labels {config.labels}: give a whole number, or all")
+    if config.weight_average == 1:
+        raise UserError("--weight_average 1: an average that never moves; choose one below 1")
+    for name in ("beta_1", "beta_2"):
+        if getattr(config, name) == 1:
+            raise UserError(f"--{name} 1: a mean that never moves; choose one below 1")
+    if config.generator_loss != "feature_matching" and "feature_norm" in given:
+        raise UserError("--feature_norm needs --generator_loss feature_matching")
+    if config.baseline:
+        for name in NOT_OF_BASELINE:
+            if name in given:
+                raise UserError(f"--baseline has no generator and no unlabelled part: no --{name}")
+
+
+def parse_sweep(text: str) -> tuple[str, ...]:
+    """`"labels=50,100"` → `("50", "100")`.
+
+    Raises:
+        UserError: when it does not read like that.
+    """
+    name, _, values = text.partition("=")
+    numbers = tuple(value.strip() for value in values.split(","))
+    if name != "labels" or not all(v.isdecimal() or v == "all" for v in numbers):
+        raise UserError(f"--sweep {text!r}: write label numbers as in labels=50,100,1000")
+    return numbers

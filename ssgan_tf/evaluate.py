@@ -1,0 +1,120 @@
+"""Measure a trained SSGAN: the classifier on the test split, the discriminator, the generator.
+
+    python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1
+
+Prints the test error with the averaged weights and with the last ones, the accuracy of each class, how well
+D tells generated pictures from real ones, and FID beside its floor; adds them to the run's summary.json.
+Draws confusion.png, and mistakes.png: the test pictures that it is most confidently wrong about.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from gan_common import cli, data
+from gan_common.cli import flag
+from ssgan_tf.config import Config
+
+MISTAKES = 36  # in the picture of mistakes
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of this command."""
+
+    run_dir: str | None = flag(None, "the run's folder")
+    data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
+    json: str | None = flag(None, "file that the numbers are also written to")
+
+
+def main(argv=None) -> None:
+    """The command."""
+    cli.run(_main, argv)
+
+
+def _main(argv) -> None:
+    options = Options(**cli.parse(Options, argv, __doc__))
+    config = cli.saved(Config, options.run_dir)
+    dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
+
+    import gan_common.quiet  # noqa: F401
+    from gan_common import runs
+    from ssgan_tf import models
+
+    run = runs.Run(Path(options.run_dir))
+    gan = models.restore(run, config, dataset.image_shape, dataset.num_classes)
+    measured = evaluate(run, gan, dataset)
+    if options.json:
+        cli.write_json(Path(options.json), measured)
+
+
+def evaluate(run, gan, dataset: data.Dataset) -> dict[str, float]:
+    """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
+    from gan_common import features, metrics, sampling
+
+    measured = classification(run, gan, dataset)
+    run.summarise(**measured)
+    if not gan.config.baseline:
+        fake, _ = sampling.draw(gan, features.sample_count(dataset), seed=gan.config.seed + 1)
+        measured |= detection(gan, dataset.x_test, fake)
+        report = features.compare(dataset, fake)
+        print(metrics.format_report(report))
+        measured |= report
+    run.summarise(**measured)
+    return measured
+
+
+def classification(run, gan, dataset: data.Dataset) -> dict[str, float]:
+    """Test error, with averaged and with live weights, and each class's accuracy; draws both pictures."""
+    from gan_common import plotting
+
+    x, y, classes = dataset.x_test, dataset.y_test, dataset.num_classes
+    class_logits = gan.logits(x)[:, :-1]
+    predicted = class_logits.argmax(axis=1)
+    matrix = confusion(y, predicted, classes)
+    error = float(np.mean(predicted != y))
+    live = gan.error(x, y, averaged=False)
+    print(f"test error                    {error:.2%} (last weights: {live:.2%})")
+    measured = {"test_error": error, "test_error_live": live}
+    for name, row, right in zip(dataset.class_names, matrix, np.diag(matrix), strict=True):
+        if row.sum():
+            measured[f"accuracy_{name}"] = float(right / row.sum())
+            print(f"  right on {name:<20} {right / row.sum():.2%} of {row.sum()}")
+    names = [str(name) for name in dataset.class_names]
+    plotting.confusion_matrix(run.folder / "confusion.png", matrix, names, "Test split")
+    worst = confident_mistakes(class_logits, y, MISTAKES)
+    if len(worst):
+        texts = [f"{names[y[i]][:8]}→{names[predicted[i]][:8]}" for i in worst]
+        plotting.save_grid(run.folder / "mistakes.png", x[worst], labels=texts)
+    return measured
+
+
+def confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts (K, K): row the true class (N,), column the predicted one."""
+    matrix = np.zeros((classes, classes), np.int64)
+    np.add.at(matrix, (true, predicted), 1)
+    return matrix
+
+
+def confident_mistakes(class_logits: np.ndarray, true: np.ndarray, count: int) -> np.ndarray:
+    """Rows of logits (N, K) whose class is wrong, those with the largest p(y | x, y ≤ K) first."""
+    shifted = class_logits - class_logits.max(axis=1, keepdims=True)
+    confidence = 1 / np.exp(shifted).sum(axis=1)
+    wrong = np.flatnonzero(class_logits.argmax(axis=1) != true)
+    return wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
+
+
+def detection(gan, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+    """Shares of real and of generated uint8 pictures that D takes for what they are, averaged weights."""
+    found = {
+        "real_detected": float(np.mean(gan.scores(real) > 0)),
+        "fake_detected": float(np.mean(gan.scores(fake) < 0)),
+    }
+    print("D is right on                 {real_detected:.1%} of the test pictures".format(**found))
+    print("                              {fake_detected:.1%} of generated ones".format(**found))
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,383 @@
+"""The networks of the three presets.
+
+Pictures are NHWC in [-1, 1].  A generator takes latents (N, latent_dim).  A discriminator returns the
+features that are matched (N, F) and K class logits (N, K); the logit of "generated" is an appended 0.
+"""
+
+import itertools
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from gan_common import tricks
+from gan_common.errors import UserError
+from gan_common.tricks import WeightNormalization
+from ssgan_tf.config import Config
+
+LEAK = 0.2
+NOISE_DROPOUT = 0.3  # of the trick dropout_noise
+
+
+# ----------------------------------------------------------------- a replica and the others
+#
+# What is random is drawn for the whole batch, and each replica takes its rows: so any number of replicas
+# computes what one would, to rounding.
+
+
+def replica_count() -> int:
+    return tf.distribute.get_replica_context().num_replicas_in_sync
+
+
+def share(rows):
+    """This replica's rows of a whole batch."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return rows
+    size = tf.shape(rows)[0] // context.num_replicas_in_sync
+    start = tf.cast(context.replica_id_in_sync_group, tf.int32) * size
+    return rows[start : start + size]
+
+
+def _whole_shape(share):
+    """The shape that a replica's share has in the whole batch."""
+    return tf.concat([[tf.shape(share)[0] * replica_count()], tf.shape(share)[1:]], axis=0)
+
+
+def over_replicas(value, mean: bool = True):
+    """Mean or sum over the replicas; gradients flow back to all of them."""
+    if replica_count() == 1:
+        return value
+    operation = tf.distribute.ReduceOp.MEAN if mean else tf.distribute.ReduceOp.SUM
+    return tf.distribute.get_replica_context().all_reduce(operation, value)
+
+
+# ------------------------------------------------------------------- layers with a seed
+
+
+class GaussianNoise(layers.Layer):
+    """Adds N(0, stddev²) in training.  The caller gives the seed, a pair: nothing is kept between calls."""
+
+    def __init__(self, stddev, **kwargs):
+        super().__init__(**kwargs)
+        if not stddev >= 0:
+            raise ValueError(f"stddev must not be negative. Received: stddev={stddev}")
+        self.stddev = stddev
+
+    def call(self, inputs, seed=None):
+        if seed is None:
+            return inputs
+        noise = share(tf.random.stateless_normal(_whole_shape(inputs), seed, alg="philox"))
+        return inputs + tf.cast(self.stddev * noise, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class Dropout(layers.Layer):
+    """Sets a share `rate` of the values to 0 in training and divides the others by 1 − rate."""
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"rate must be in [0, 1). Received: rate={rate}")
+        self.rate = rate
+
+    def call(self, inputs, seed=None):
+        if seed is None:
+            return inputs
+        draws = share(tf.random.stateless_uniform(_whole_shape(inputs), seed, alg="philox"))
+        kept = draws >= self.rate
+        return inputs * tf.cast(kept, inputs.dtype) / (1 - self.rate)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+# ------------------------------------------------------------------------ discriminator
+
+
+class Discriminator(keras.Model):
+    """A chain of layers that ends in features, and a dense layer of K logits on top.
+
+    Args:
+        body: layers up to the features; noise layers among them are given a seed in training.
+        head: layers from the features to the logits; the last has K outputs.
+
+    Call arguments:
+        images: (N, height, width, channels) in [-1, 1].
+        training: batch norm uses the batch's statistics.
+        seed: (2,) int64; switches the noise layers on.
+
+    Returns:
+        Features (N, F) and logits (N, K), float32.
+    """
+
+    def __init__(self, body, head):
+        super().__init__(name="discriminator")
+        self.body, self.head = list(body), list(head)
+
+    def build(self, input_shape):
+        shape = tuple(input_shape)
+        for layer in [*self.body, *self.head]:
+            if not layer.built:
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, images, training=False, seed=None):
+        numbers = itertools.count()
+        x = images
+        for layer in self.body:
+            x = _apply(layer, x, training, seed, numbers)
+        features = x
+        for layer in self.head:
+            x = _apply(layer, x, training, seed, numbers)
+        return tf.cast(features, tf.float32), tf.cast(x, tf.float32)
+
+    def initialize_from(self, images, seed) -> None:
+        """Data-dependent initialisation of every weight-normalised layer, from the input on.
+
+        Args:
+            images: (N, height, width, channels) in [-1, 1], real ones.
+            seed: of the noise layers.
+
+        Source: Salimans and Kingma 2016 (1602.07868), section 3.
+        """
+        numbers, x = itertools.count(), images
+        for layer in [*self.body, *self.head]:
+            if isinstance(layer, WeightNormalization):
+                x = layer.initialize_from(x)
+            else:
+                x = _apply(layer, x, True, seed, numbers)
+
+
+def _apply(layer, x, training, seed, numbers):
+    """One layer of a chain; each noise layer has its own random stream."""
+    if isinstance(layer, GaussianNoise | Dropout):
+        number = next(numbers)
+        return layer(x, None if seed is None else tf.random.fold_in(seed, number))
+    if isinstance(layer, layers.BatchNormalization):
+        return layer(x, training=training)
+    return layer(x)
+
+
+def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+    """This project's own: few, small, weight-normalised convolutions and average pooling.
+
+    Grey pictures lose half their size in the first layer, where it costs least.
+    """
+    _check_size(config, image_shape, 4)
+    colour = image_shape[-1] > 1
+    width = config.width or 32
+
+    def conv(filters, kernel, stride=1):
+        convolution = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
+        return [WeightNormalization(convolution), layers.LeakyReLU(LEAK)]
+
+    if colour:
+        body = [
+            *conv(width, 3),
+            *conv(2 * width, 3, 2),
+            *conv(2 * width, 3),
+            Dropout(0.2),
+            *conv(4 * width, 3, 2),
+            *conv(4 * width, 3),
+            Dropout(0.2),
+            *conv(4 * width, 1),
+        ]
+    else:
+        body = [
+            *conv(width, 5, 2),
+            *conv(width, 3),
+            *conv(2 * width, 3, 2),
+            *conv(2 * width, 3),
+            *conv(4 * width, 1),
+        ]
+    return Discriminator([*body, layers.GlobalAveragePooling2D()], [_logits(num_classes)])
+
+
+def improved_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+    """Salimans et al. 2016, section 5: dense for grey pictures, convolutions for colour."""
+
+    def normed(layer):
+        layer = WeightNormalization(layer)
+        layer.fixed_scale = True  # g stays as initialised in all but the last layer
+        return layer
+
+    if image_shape[-1] == 1:
+        body = [layers.Flatten(), layers.Rescaling(0.5, 0.5), GaussianNoise(0.3)]  # to [0, 1]
+        for units in (1000, 500, 250, 250):
+            body += [normed(layers.Dense(units, activation="relu")), GaussianNoise(0.5)]
+        body += [normed(layers.Dense(250, activation="relu"))]
+        return Discriminator(body, [GaussianNoise(0.5), _logits(num_classes)])
+
+    def conv(filters, kernel=3, stride=1, padding="same"):
+        convolution = layers.Conv2D(filters, kernel, stride, padding)
+        return [normed(convolution), layers.LeakyReLU(LEAK)]
+
+    _check_size(config, image_shape, 4)
+    body = [
+        Dropout(0.2),
+        *(layer for stride in (1, 1, 2) for layer in conv(96, 3, stride)),
+        Dropout(0.5),
+        *(layer for stride in (1, 1, 2) for layer in conv(192, 3, stride)),
+        Dropout(0.5),
+        *conv(192, padding="valid"),
+        *conv(192, 1),
+        *conv(192, 1),
+        layers.GlobalAveragePooling2D(),
+    ]
+    return Discriminator(body, [_logits(num_classes)])
+
+
+def reference_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+    """gitlimlab/SSGAN-Tensorflow: strided convolutions of 32 … 512 filters down to 1×1.
+
+    Normalisation comes before the activation, the last map is flattened, not squeezed.
+    """
+    body, size, filters = [], image_shape[0], 32
+    while size > 1:  # (size, size, ·) → (⌈size / 2⌉, ⌈size / 2⌉, filters)
+        # As in DCGAN none next to the picture; and an instance of one position has no variance.
+        normed = bool(body) and (config.norm == "batch" or size > 2)
+        kernel = 5 if size > 4 else 3
+        body += [layers.Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
+        body += [_norm(config)] if normed else []
+        body += [layers.LeakyReLU(LEAK), Dropout(0.5)]
+        size, filters = -(-size // 2), min(2 * filters, 512)
+    return Discriminator([*body, layers.Flatten()], [layers.Dense(num_classes, dtype="float32")])
+
+
+def _logits(num_classes: int):
+    return WeightNormalization(layers.Dense(num_classes, dtype="float32"))
+
+
+# ---------------------------------------------------------------------------- generator
+
+
+def fast_generator(config: Config, image_shape) -> keras.Model:
+    """A dense layer to a small map, then transposed convolutions with batch norm and ReLU."""
+    _check_size(config, image_shape, 4)
+    filters = 128 if image_shape[-1] > 1 else 64
+    return _transposed(config, image_shape, filters, 4, weight_norm=False)
+
+
+def improved_generator(config: Config, image_shape) -> keras.Model:
+    """Salimans et al. 2016, section 5: dense with softplus for grey pictures, else transposed 5×5."""
+    if image_shape[-1] > 1:
+        _check_size(config, image_shape, 8)
+        return _transposed(config, image_shape, 512, 5, weight_norm=True, smallest=4)
+    inputs = x = keras.Input((config.latent_dim,), name="latents")
+    for _ in range(2):
+        x = layers.Dense(500, use_bias=False)(x)
+        x = _batch_norm(config)(x)
+        x = _activated(config, x, "softplus")
+    x = WeightNormalization(layers.Dense(image_shape[0] * image_shape[1]))(x)
+    x = layers.Reshape(image_shape)(x)
+    x = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(inputs, layers.Rescaling(2, -1, dtype="float32")(x), name="generator")
+
+
+def reference_generator(config: Config, image_shape) -> keras.Model:
+    """gitlimlab/SSGAN-Tensorflow: a dense layer of 1024, then blocks that enlarge and halve the filters."""
+    _check_size(config, image_shape, 4)
+    times, side = _halvings(image_shape[0])
+    inputs = x = keras.Input((config.latent_dim,), name="latents")
+    x = layers.Dense(1024, use_bias=False)(x)
+    x = _activated(config, _norm(config, of_vectors=True)(x))
+    filters = 256
+    x = layers.Dense(side * side * filters, use_bias=False)(x)
+    x = layers.Reshape((side, side, filters))(x)
+    x = _activated(config, _norm(config)(x))
+    for block in range(times):
+        last = block == times - 1
+        filters //= 2
+        x = _enlarge(config, image_shape[-1] if last else filters, use_bias=last)(x)
+        if not last:
+            x = _activated(config, _norm(config)(x))
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+def _enlarge(config: Config, filters: int, use_bias: bool):
+    """Twice the size, then a 5×5 convolution; or a transposed convolution that does both."""
+    if config.upsample == "nearest":
+        return tricks.UpsampleConv2D(filters, 5, scale=2, use_bias=use_bias)
+    if config.upsample == "transpose" or "pixel_shuffle" in config.tricks:
+        return _doubled(config, filters, 5, use_bias)
+    return keras.Sequential(
+        [
+            layers.UpSampling2D(2, interpolation="bilinear"),
+            layers.Conv2D(filters, 5, padding="same", use_bias=use_bias),
+        ]
+    )
+
+
+def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
+    times, side = _halvings(image_shape[0], smallest)
+    inputs = x = keras.Input((config.latent_dim,), name="latents")
+    x = layers.Dense(side * side * filters, use_bias=False)(x)
+    x = _activated(config, _batch_norm(config)(x))
+    x = layers.Reshape((side, side, filters))(x)
+    for _ in range(times - 1):  # (side, side, filters) → (2·side, 2·side, filters / 2)
+        filters //= 2
+        x = _doubled(config, filters, kernel, use_bias=False)(x)
+        x = _activated(config, _batch_norm(config)(x))
+    last = _doubled(config, image_shape[-1], kernel, use_bias=True)
+    normalised = weight_norm and "pixel_shuffle" not in config.tricks
+    x = WeightNormalization(last)(x) if normalised else last(x)
+    x = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(inputs, x, name="generator")
+
+
+# ------------------------------------------------------------------------- common parts
+
+
+def _batch_norm(config: Config):
+    """Batch norm; over several replicas its statistics are those of the whole batch."""
+    if "virtual_batch_norm" in config.tricks:
+        return tricks.VirtualBatchNormalization(config.batch_size)
+    return layers.BatchNormalization(synchronized=config.distribute != "none")
+
+
+def _activated(config: Config, x, activation="relu"):
+    x = layers.Activation(activation)(x)
+    return tricks.DropoutNoise(NOISE_DROPOUT)(x) if "dropout_noise" in config.tricks else x
+
+
+def _doubled(config: Config, filters: int, kernel: int, use_bias: bool):
+    """Twice the height and width: by a transposed convolution, or by pixel shuffle."""
+    if "pixel_shuffle" in config.tricks:
+        convolution = layers.Conv2D(4 * filters, 3, padding="same", use_bias=use_bias)
+        return keras.Sequential([convolution, tricks.PixelShuffle(2)])
+    return layers.Conv2DTranspose(filters, kernel, 2, "same", use_bias=use_bias)
+
+
+def _norm(config: Config, of_vectors: bool = False):
+    if config.norm == "batch":
+        return _batch_norm(config)
+    # A vector has no positions to take an instance's statistics over: layer norm is what is left.
+    return layers.GroupNormalization(groups=1 if of_vectors else -1)
+
+
+def _halvings(size: int, smallest: int = 4) -> tuple[int, int]:
+    """How often a side is halved, and what is left: 28 → (2, 7); 32 → (3, 4), or (2, 8) from 6 on."""
+    times = 0
+    while size % 2 == 0 and size // 2 >= smallest:
+        size, times = size // 2, times + 1
+    return times, size
+
+
+def _check_size(config: Config, image_shape, multiple: int) -> None:
+    height, width, _ = image_shape
+    if height != width or height % multiple or height < 12:
+        raise UserError(
+            f"--preset {config.preset} needs square pictures whose side is a multiple of {multiple} "
+            f"and at least 12, not {height}×{width}; choose --image_size 32, say"
+        )
+
+
+NETWORKS = {
+    "fast": (fast_generator, fast_discriminator),
+    "improved": (improved_generator, improved_discriminator),
+    "reference": (reference_generator, reference_discriminator),
+}

@@ -1,0 +1,96 @@
+"""What an SSGAN training may be told: presets, what was typed, and what makes no sense."""
+
+import dataclasses
+
+import pytest
+
+from gan_common import cli
+from gan_common.errors import UserError
+from ssgan_tf.config import COLOUR, PRESETS, Config, Flags, parse_sweep, resolve
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("dataset", ["mnist5k", "cifar10"])
+def test_every_preset_leaves_nothing_open(preset, dataset):
+    config = resolve({"preset": preset, "dataset": dataset})
+    may_be_open = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "steps", "labels"}
+    may_be_open |= {"held_out", "width", "sample_every", "save_every", "json"}
+    left_open = {k for k, v in dataclasses.asdict(config).items() if v is None}
+    assert left_open <= may_be_open
+
+
+def test_improved_is_the_papers():
+    config = resolve({"preset": "improved"})
+    assert (config.generator_lr, config.beta_1, config.batch_size) == (3e-3, 0.5, 100)
+    assert (config.feature_norm, config.consistency_weight, config.epsilon) == ("l2", 0, 1e-4)
+    colour = resolve({"preset": "improved", "dataset": "cifar10"})
+    assert (colour.generator_lr, colour.feature_norm, colour.epochs) == (3e-4, "l1", 1200)
+
+
+def test_what_was_typed_goes_before_tricks_and_these_before_the_preset():
+    assert resolve({}).real_label == 1.0
+    assert resolve({"tricks": ("label_smoothing",)}).real_label == 0.9
+    assert resolve({"tricks": ("label_smoothing",), "real_label": 0.8}).real_label == 0.8
+
+
+def test_a_time_limit_alone_lifts_the_limit_of_epochs():
+    assert resolve({"max_minutes": 3.0}).epochs > resolve({}).epochs
+    assert resolve({"max_minutes": 3.0, "epochs": 2}).epochs == 2
+
+
+def test_none_switches_augmentation_off():
+    assert resolve({"augment": ("none",)}).augment == ()
+    assert resolve({"dataset": "cifar10"}).augment == COLOUR["fast"]["augment"]
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"norm": "instance"}, "reference"),
+        ({"upsample": "nearest", "preset": "improved"}, "reference"),
+        ({"width": 8, "preset": "improved"}, "fast"),
+        ({"steps": 10, "epochs": 1}, "exclude"),
+        ({"augment": ("blur",)}, "blur"),
+        ({"labels": "many"}, "many"),
+        ({"labels": "-10"}, "-10"),
+        ({"weight_average": 1.0}, "never moves"),
+        ({"beta_1": 1.0}, "never moves"),
+        ({"generator_loss": "non_saturating", "feature_norm": "l1"}, "feature_norm"),
+        ({"baseline": True, "generator_lr": 1e-3}, "generator_lr"),
+        ({"baseline": True, "unsupervised_weight": 0.0}, "unsupervised_weight"),
+        ({"tricks": ("magic",)}, "magic: unknown; the tricks are gradient_penalty, r1"),
+        ({"tricks": ("minibatch",)}, "would depend on the other pictures"),
+        ({"tricks": ("r1",), "preset": "reference"}, "batch norm mixes"),
+        ({"tricks": ("replay",), "distribute": "mirrored"}, "one process"),
+        ({"tricks": ("replay",), "baseline": True}, "classifier alone"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(given, word):
+    with pytest.raises(UserError, match=word):
+        resolve(given)
+
+
+def test_the_saved_configuration_reads_back_the_same(tmp_path):
+    config = resolve({"dataset": "cifar10", "labels": "all", "max_minutes": 1.5, "baseline": True})
+    cli.write_json(tmp_path / "config.json", dataclasses.asdict(config))
+    assert cli.saved(Config, str(tmp_path)) == config
+
+
+def test_flags_are_read_from_the_command_line():
+    argv = ["train", "--labels=50", "--augment=shift,flip", "--nobaseline"]
+    argv += ["--sweep=labels=50", "--seeds=2"]
+    given = cli.parse(Flags, argv, "")
+    assert given == {
+        "labels": "50",
+        "augment": ("shift", "flip"),
+        "baseline": False,
+        "sweep": "labels=50",
+        "seeds": 2,
+    }
+
+
+def test_sweeps_are_read_and_nonsense_refused():
+    assert parse_sweep("labels=50, 100,all") == ("50", "100", "all")
+    for text in ("width=3", "labels=", "labels=50,x", "50,100"):
+        with pytest.raises(UserError, match="labels=50,100,1000"):
+            parse_sweep(text)

@@ -1,0 +1,349 @@
+"""The networks, the step that trains them, and the random views they are shown."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_common import tricks
+from gan_common.errors import UserError
+from ssgan_tf import losses, models, networks
+from ssgan_tf.config import TRICKS, resolve
+
+RNG = np.random.default_rng(5)
+SEED = tf.constant([3, 1], tf.int64)
+GREY = RNG.integers(0, 256, (12, 12, 12, 1), np.uint8)
+LABELS = (np.arange(12) % 3).astype(np.int32)
+TINY = {"width": 4, "latent_dim": 4, "batch_size": 8, "labelled_batch": 4, "precision": "float32"}
+
+
+def build(image_shape=(12, 12, 1), first=GREY, **given):
+    preset = given.get("preset", "fast")
+    tiny = {k: v for k, v in TINY.items() if preset == "fast" or k != "width"}
+    return models.build(resolve({**tiny, **given}), image_shape, 3, first)
+
+
+def step(gan, images=GREY):
+    return gan.train_step(images[:4], LABELS[:4], images[4:])
+
+
+def numbers(variables):
+    return [np.array(v) for v in variables]
+
+
+def changed(before, after):
+    return [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+
+
+# ---------------------------------------------------------------------------------- views
+
+
+def test_shifts_move_whole_pixels_and_repeat_the_edge():
+    views = models.augment(GREY, ("shift",), SEED).numpy()
+    padded = np.pad(tricks.scale_images(GREY), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    for view, picture in zip(views, padded, strict=True):
+        places = [picture[i : i + 12, j : j + 12] for i in range(5) for j in range(5)]
+        assert any(np.allclose(view, place) for place in places)
+
+
+def test_flips_give_the_picture_or_its_mirror_image():
+    views = models.augment(GREY, ("flip",), SEED).numpy()
+    plain = tricks.scale_images(GREY)
+    kept = [np.allclose(a, b) for a, b in zip(views, plain, strict=True)]
+    mirrored = [np.allclose(a, b[:, ::-1]) for a, b in zip(views, plain, strict=True)]
+    assert all(np.logical_xor(kept, mirrored))
+    assert 0 < sum(kept) < len(views)
+
+
+def test_affine_views_keep_the_range_and_follow_the_seed():
+    views = models.augment(GREY, ("shift", "affine"), SEED).numpy()
+    assert np.abs(views).max() <= 1
+    np.testing.assert_array_equal(views, models.augment(GREY, ("shift", "affine"), SEED))
+    assert not np.allclose(views, models.augment(GREY, ("shift", "affine"), SEED + 1))
+    # A picture of one colour has only one view.
+    flat = np.full((5, 12, 12, 1), 51, np.uint8)
+    np.testing.assert_allclose(models.augment(flat, ("affine",), SEED), -0.6, atol=1e-5)
+
+
+def test_cutout_blanks_a_box_of_half_the_side_at_most():
+    white = np.full((20, 12, 12, 3), 255, np.uint8)
+    views = models.augment(white, ("cutout",), SEED).numpy()
+    blank = (views == 0).all(axis=3)
+    assert set(np.unique(views)) == {0, 1}
+    assert all(1 <= count <= 36 for count in blank.sum(axis=(1, 2)))
+    assert blank.any(axis=2).sum(axis=1).max() == 6
+    # What is done to colours goes before what moves the picture.
+    moved = models.augment(white, ("cutout", "flip"), SEED).numpy()
+    kept = [
+        np.array_equal(a, b) or np.array_equal(a, b[:, ::-1])
+        for a, b in zip(moved, views, strict=True)
+    ]
+    assert all(kept)
+
+
+def test_without_names_only_the_range_changes():
+    np.testing.assert_array_equal(models.augment(GREY, (), SEED), tricks.scale_images(GREY))
+
+
+def test_noise_layers_need_a_seed_and_have_the_moments_they_should():
+    x = tf.ones((200, 50))
+    noise, dropout = networks.GaussianNoise(0.5), networks.Dropout(0.3)
+    assert noise(x) is x or np.array_equal(noise(x), x)
+    np.testing.assert_array_equal(dropout(x), x)
+    noisy, dropped = noise(x, seed=SEED).numpy(), dropout(x, seed=SEED).numpy()
+    assert noisy.mean() == pytest.approx(1, abs=0.02)
+    assert noisy.std() == pytest.approx(0.5, abs=0.02)
+    np.testing.assert_allclose(np.unique(dropped), [0, 1 / 0.7], rtol=1e-6)
+    assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
+    for layer, wrong in ((networks.GaussianNoise, -1), (networks.Dropout, 1)):
+        with pytest.raises(ValueError, match=f"Received.*{wrong}"):
+            layer(wrong)
+
+
+# ------------------------------------------------------------------------------- networks
+
+
+def test_every_unit_starts_with_mean_0_and_variance_1_on_the_first_batch():
+    gan = build(preset="fast")
+    x = tf.constant(tricks.scale_images(GREY))
+    for layer in [*gan.discriminator.body, *gan.discriminator.head]:
+        x = layer(x)
+        if isinstance(layer, tricks.WeightNormalization):
+            axes = tuple(range(x.ndim - 1))
+            np.testing.assert_allclose(np.mean(x, axes), 0, atol=1e-4)
+            np.testing.assert_allclose(np.var(x, axes), 1, atol=1e-2)
+
+
+def test_improved_keeps_the_scale_of_all_but_the_last_layer():
+    gan = build(preset="improved")
+    normed = [
+        layer for layer in gan.discriminator.body if isinstance(layer, tricks.WeightNormalization)
+    ]
+    assert [layer.layer.units for layer in normed] == [1000, 500, 250, 250, 250]
+    trained = {id(v) for v in gan.discriminator.trainable_variables}
+    assert not any(id(layer.g) in trained for layer in normed)
+    assert id(gan.discriminator.head[-1].g) in trained
+
+
+@pytest.mark.parametrize(
+    ("side", "channels", "given"),
+    [
+        (12, 1, {"preset": "improved"}),
+        (16, 3, {"preset": "improved", "dataset": "cifar10"}),
+        (16, 3, {"preset": "fast", "dataset": "cifar10"}),
+        (12, 1, {"preset": "reference"}),
+        (16, 3, {"preset": "reference", "norm": "instance", "upsample": "transpose"}),
+        (12, 1, {"preset": "reference", "upsample": "nearest", "reconstruction_weight": 0.1}),
+    ],
+)
+def test_one_step_of_each_preset_moves_every_trained_weight(side, channels, given):
+    images = RNG.integers(0, 256, (12, side, side, channels), np.uint8)
+    gan = build((side, side, channels), images, **given)
+    trained = gan.discriminator.trainable_variables + gan.generator.trainable_variables
+    before = numbers(trained)
+    gan.set_schedule(tf.constant(0.0))
+    values = step(gan, images)
+    still = [
+        v.path for v, c in zip(trained, changed(before, numbers(trained)), strict=True) if not c
+    ]
+    assert still == []
+    assert all(np.isfinite(value) for value in values.values())
+    pictures = gan.pictures(gan.draw_latents(3, 0))
+    assert pictures.shape == (3, side, side, channels)
+    assert pictures.std() > 0
+    assert (gan.logits(images)[:, -1] == 0).all()
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_every_trick_takes_a_step_and_draws(trick):
+    preset = {"instance_norm": "reference"}.get(trick, "fast")
+    gan = build(tricks=(trick,), preset=preset)
+    trained = gan.discriminator.trainable_variables + gan.generator.trainable_variables
+    before = numbers(trained)
+    for _ in range(2):
+        values = step(gan)
+        gan.end_step()
+    assert all(np.isfinite(value) for value in values.values())
+    still = [
+        v.path for v, c in zip(trained, changed(before, numbers(trained)), strict=True) if not c
+    ]
+    assert still == []
+    assert gan.pictures(gan.draw_latents(3, 0)).shape == (3, 12, 12, 1)
+
+
+def test_tricks_change_what_they_say():
+    plain = build()
+    base = {k: float(v) for k, v in step(plain).items()}
+
+    def first_step(*names):
+        gan = build(tricks=names)
+        return {k: float(v) for k, v in step(gan).items()}, gan
+
+    _, gan = first_step("replay")
+    assert int(gan.replay.size) == 8
+    assert "replay" in gan.checkpoint_variables()
+    _, gan = first_step("sgd_discriminator")
+    assert isinstance(gan.discriminator_optimizer, keras.optimizers.SGD)
+    assert isinstance(gan.generator_optimizer, keras.optimizers.Adam)
+    for trick in ("augment", "instance_noise", "r1", "gradient_penalty", "label_smoothing"):
+        logs, _ = first_step(trick)
+        assert logs["supervised_loss"] == pytest.approx(base["supervised_loss"], rel=1e-5), trick
+        assert logs["d_loss"] != base["d_loss"], trick
+    kinds = {type(layer).__name__ for layer in first_step("dropout_noise")[1].generator.layers}
+    assert "DropoutNoise" in kinds
+    generator = first_step("virtual_batch_norm")[1].generator
+    assert isinstance(generator, tricks.WithReference)
+
+
+def test_pictures_that_do_not_halve_are_refused():
+    with pytest.raises(UserError, match=r"multiple of 4.*14×14"):
+        build((14, 14, 1))
+
+
+def test_sides_are_halved_as_long_as_enough_is_left():
+    assert [networks._halvings(n) for n in (28, 32, 64)] == [(2, 7), (3, 4), (4, 4)]
+    assert networks._halvings(32, smallest=6) == (2, 8)
+
+
+# ---------------------------------------------------------------------------------- terms
+
+
+def test_consistency_by_hand():
+    """The first target is sure of class 1, the second is not sure; "generated" takes no part."""
+    target = tf.constant([[0.0, 9.0, 50.0], [1.0, 1.0, 0.0]])
+    logits = tf.constant([[0.0, 0.0, 9.0], [5.0, 0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        tape.watch([target, logits])
+        loss, share = models._consistency(target, logits)
+    np.testing.assert_allclose([loss, share], [np.log(2) / 2, 0.5], rtol=1e-6)
+    to_target, to_logits = tape.gradient(loss, [target, logits])
+    assert to_target is None
+    np.testing.assert_allclose(to_logits, [[0.25, -0.25, 0], [0, 0, 0]], atol=1e-6)
+
+
+def test_entropy_by_hand():
+    logits = tf.constant([[0.0, 0.0, 5.0], [np.log(3.0), 0.0, -5.0]])
+    halves, quarters = np.log(2), -0.75 * np.log(0.75) - 0.25 * np.log(0.25)
+    np.testing.assert_allclose(models._entropy(logits), (halves + quarters) / 2, rtol=1e-5)
+
+
+def test_each_generated_picture_is_compared_with_the_nearest_real_one():
+    real, fake = RNG.normal(size=(2, 6, 4, 4, 1)).astype(np.float32)
+    distances = ((fake[:, None] - real[None]) ** 2).sum(axis=(2, 3, 4))
+    expected = np.abs(fake - real[distances.argmin(axis=1)]).mean()
+    np.testing.assert_allclose(models._to_nearest(real, fake), expected, rtol=1e-5)
+
+
+# ----------------------------------------------------------------------------------- step
+
+
+def test_the_step_takes_the_gradients_of_the_written_losses():
+    """Both norms against one tape through everything, at the weights before the step."""
+    gan = build(consistency_weight=0.0, augment=("none",), unsupervised_weight=0.7)
+    g_variables, d_variables = (
+        gan.generator.trainable_variables,
+        gan.discriminator.trainable_variables,
+    )
+    latents = gan.draw_latents(8, gan._seeds(1)[0])
+    with tf.GradientTape(persistent=True) as tape:
+        fake = gan.generator(latents, training=True)
+        (_, labelled), (real_features, real), (fake_features, generated) = (
+            gan.discriminator(x)
+            for x in (tricks.scale_images(GREY[:4]), tricks.scale_images(GREY[4:]), fake)
+        )
+        real, generated = (tf.reduce_logsumexp(x, axis=1) for x in (real, generated))
+        d_loss = losses.supervised_loss(losses.append_fake_logit(labelled), LABELS[:4])
+        d_loss += 0.7 * tf.reduce_mean(tf.nn.softplus(-real))
+        d_loss += 0.7 * tf.reduce_mean(tf.nn.softplus(generated))
+        g_loss = tf.reduce_mean(
+            tf.abs(tf.reduce_mean(real_features, 0) - tf.reduce_mean(fake_features, 0))
+        )
+    expected = {
+        "d_loss": d_loss,
+        "g_loss": g_loss,
+        "d_gradient_norm": tf.linalg.global_norm(tape.gradient(d_loss, d_variables)),
+        "g_gradient_norm": tf.linalg.global_norm(tape.gradient(g_loss, g_variables)),
+    }
+    values = step(gan)
+    for name, value in expected.items():
+        np.testing.assert_allclose(values[name], value, rtol=1e-4, err_msg=name)
+
+
+def test_eager_and_graph_take_the_same_step():
+    results = []
+    for wrap in (lambda f: f, tf.function):
+        gan = build()
+
+        def whole_step(gan=gan):
+            gan.set_schedule(tf.constant(0.1))
+            values = step(gan)
+            gan.end_step()
+            return values
+
+        values = wrap(whole_step)()
+        weights = numbers(gan.discriminator.variables + gan.generator.variables)
+        results.append((values, weights, numbers(gan.average.averages)))
+    for name, value in results[0][0].items():
+        np.testing.assert_allclose(value, results[1][0][name], rtol=1e-4, atol=1e-6, err_msg=name)
+    for eager, graph in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(eager, graph, rtol=1e-4, atol=1e-5)
+    # Debiased: after one update the averages are the weights.
+    for weight, average in zip(results[0][1], results[0][2], strict=True):
+        np.testing.assert_allclose(weight, average, rtol=1e-6)
+
+
+def test_the_baseline_step_leaves_the_generator_alone():
+    gan = build(baseline=True)
+    before = numbers(gan.generator.variables), numbers(gan.discriminator.trainable_variables)
+    gan.set_schedule(tf.constant(0.0))
+    gan.baseline_step(GREY[:4], LABELS[:4])
+    assert not any(changed(before[0], numbers(gan.generator.variables)))
+    assert all(changed(before[1], numbers(gan.discriminator.trainable_variables)))
+
+
+def test_baseline_and_ssgan_start_from_the_same_classifier():
+    ours, baseline = build(), build(baseline=True)
+    pairs = zip(ours.discriminator.variables, baseline.discriminator.variables, strict=True)
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_update_ratio_counts_updates_of_the_generator():
+    gan = build(update_ratio=3)
+    step(gan)
+    assert int(gan.generator_optimizer.iterations) == 3
+    assert int(gan.discriminator_optimizer.iterations) == 1
+
+
+def test_clipping_bounds_the_update():
+    gan = build(clip_norm=1e-3, epsilon=1.0, beta_1=0.0)
+    before = numbers(gan.generator.trainable_variables)
+    step(gan)
+    moves = [a - b for a, b in zip(numbers(gan.generator.trainable_variables), before, strict=True)]
+    # With ε = 1 Adam's first step is the learning rate times √(1 − β₂) times the gradient.
+    size = np.sqrt(sum((move**2).sum() for move in moves))
+    assert size == pytest.approx(2e-3 * np.sqrt(1 - 0.999) * 1e-3, rel=0.05)
+
+
+def test_rates_stay_and_then_fall_to_zero():
+    gan = build(constant_share=0.5, reconstruction_weight=4.0)
+    found = []
+    for fraction in (0.0, 0.25, 0.5, 0.75, 1.0):
+        gan.set_schedule(tf.constant(fraction))
+        rate = float(gan.discriminator_optimizer.learning_rate)
+        found.append((rate, float(gan.reconstruction.numpy())))
+    np.testing.assert_allclose(
+        found, [(2e-3, 4), (2e-3, 2), (2e-3, 0), (1e-3, 0), (0, 0)], atol=1e-9
+    )
+
+
+def test_errors_use_the_averages_unless_told_otherwise():
+    gan = build()
+    for average in gan.average.averages:
+        average.assign(tf.zeros_like(average))
+    # With all weights zero every class is as likely, and the first one is taken.
+    assert gan.error(GREY, LABELS) == pytest.approx(2 / 3)
+    logits = gan.discriminator(tricks.scale_images(GREY))[1].numpy()
+    expected = np.mean(logits.argmax(axis=1) != LABELS)
+    assert gan.error(GREY, LABELS, averaged=False) == pytest.approx(expected)
+    odds = np.log(np.exp(gan.logits(GREY, averaged=True)[:, :-1]).sum(axis=1))
+    np.testing.assert_allclose(gan.scores(GREY), odds, rtol=1e-5)

@@ -1,0 +1,263 @@
+"""A training from the command to its run folder: what it takes, resumes, measures and draws."""
+
+import functools
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from gan_common import cli, data, features, runs
+from gan_common.errors import UserError
+from ssgan_tf import evaluate, generate, models, train
+from ssgan_tf.config import Config, resolve
+
+TINY = {
+    "image_size": 12,
+    "width": 4,
+    "latent_dim": 4,
+    "batch_size": 8,
+    "labelled_batch": 4,
+    "labels": "20",
+    "held_out": 50,
+    "precision": "float32",
+    "test_every": 2,
+    "evaluate": False,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_data():
+    """mnist5k at 12×12, loaded once: reading and resizing it takes longer than the trainings here."""
+    before, data.load = data.load, functools.lru_cache(data.load)
+    yield
+    data.load = before
+
+
+def flags(**given):
+    values = {**TINY, **given}
+    return ["train", *(f"--{name}={value}" for name, value in values.items())]
+
+
+def command(*args, **given):
+    """The command's exit status."""
+    with pytest.raises(SystemExit) as end:
+        train.main([*flags(**given), *args])
+    return end.value.code
+
+
+def restored(folder):
+    config = cli.saved(Config, str(folder))
+    run = runs.Run(folder)
+    shape, names = run.dataset_facts()
+    return run, models.restore(run, config, shape, len(names))
+
+
+def all_values(gan):
+    groups = gan.checkpoint_variables()
+    return {name: [np.array(v) for v in group] for name, group in groups.items()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run of six steps."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    assert command(run_dir=folder, steps=6) == 0
+    return folder
+
+
+# ---------------------------------------------------------------------------------- parts
+
+
+def test_labels_are_balanced_held_out_pictures_apart_and_the_pool_without_labels():
+    dataset = data.load("mnist5k", None, 12)
+    parts = train.divide(dataset, resolve(TINY))
+    np.testing.assert_array_equal(np.bincount(parts.y_labelled), [2] * 10)
+    np.testing.assert_array_equal(parts.x_labelled, dataset.x_train[parts.labelled])
+    np.testing.assert_array_equal(np.bincount(parts.y_held), [5] * 10)
+    assert len(parts.x_unlabelled) == 3950
+    pool = {picture.tobytes() for picture in parts.x_unlabelled}
+    assert all(picture.tobytes() in pool for picture in parts.x_labelled)
+    assert sum(picture.tobytes() in pool for picture in parts.x_held) <= 1  # twins in the data
+    again = train.divide(dataset, resolve({**TINY, "baseline": True}))
+    np.testing.assert_array_equal(again.labelled, parts.labelled)
+    other = train.divide(dataset, resolve({**TINY, "seed": 2}))
+    assert not np.array_equal(other.labelled, parts.labelled)
+
+
+def test_a_folder_of_unlabelled_pictures_is_the_pool():
+    x = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1)
+    y = np.arange(40, dtype=np.int32) % 2
+    dataset = data.Dataset(
+        x, y, x, y, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=x[:5] + np.uint8(100)
+    )
+    config = resolve({"dataset": "folder:x", "held_out": 4})
+    parts = train.divide(dataset, config)
+    assert len(parts.y_labelled) == 36  # all of them are labelled where there is a pool
+    assert sorted(parts.x_unlabelled[:, 0, 0, 0])[-5:] == [100, 101, 102, 103, 104]
+    assert len(parts.x_unlabelled) == 41
+    with pytest.raises(UserError, match="only 40"):
+        train.divide(dataset, resolve({"dataset": "folder:x", "held_out": 40}))
+
+
+def test_the_stream_is_taken_up_at_any_step():
+    x = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    parts = train.Parts(np.arange(6), x[:6], np.arange(6, dtype=np.int32), x, x[:0], x[:0])
+    config = resolve({**TINY, "labelled_batch": 4})
+    whole = [(a[0].numpy(), b[0].numpy()) for a, b in train.stream(parts, config, 0).take(12)]
+    later = [(a[0].numpy(), b[0].numpy()) for a, b in train.stream(parts, config, 7).take(5)]
+    for (a, b), (c, d) in zip(whole[7:], later, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+    # Fewer labels than a batch takes: each step has all of them.
+    few = resolve({**TINY, "labelled_batch": 40})
+    (pictures, labels), (unlabelled,) = next(iter(train.stream(parts, few, 0)))
+    assert sorted(labels.numpy()) == list(range(6))
+    np.testing.assert_array_equal(pictures[:, 0, 0, 0], labels)
+    assert unlabelled.shape == (8, 1, 1, 1)
+
+
+# ------------------------------------------------------------------------------ the command
+
+
+def test_a_run_leaves_what_it_should(finished):
+    rows = runs.Run(finished).rows()
+    assert [row["step"] for row in rows] == [6]
+    assert 0 <= rows[0]["held_out_error"] <= 1
+    summary = json.loads((finished / "summary.json").read_text())
+    assert (summary["steps"], summary["labels"], summary["seed"]) == (6, 20, 1)
+    dataset = data.load("mnist5k", None, 12)
+    expected = train.divide(dataset, resolve(TINY)).labelled
+    np.testing.assert_array_equal(np.load(finished / "labelled.npy"), expected)
+    for name in ("samples.gif", "curves.png", "samples/step-00000006.png"):
+        assert (finished / name).stat().st_size > 0
+
+
+def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, monkeypatch):
+    after_step = runs.Recorder.after_step
+
+    def interrupt_after_3(self, step, values):
+        if step == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+        return after_step(self, step, values)
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(runs.Recorder, "after_step", interrupt_after_3)
+    assert command(run_dir=folder, steps=6) == 130
+    monkeypatch.setattr(runs.Recorder, "after_step", after_step)
+    with pytest.raises(SystemExit) as end:
+        train.main(["train", "--resume", str(folder)])
+    assert end.value.code == 0
+    (run, gan), (whole_run, whole) = restored(folder), restored(finished)
+    for name, values in all_values(whole).items():
+        for a, b in zip(values, all_values(gan)[name], strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=name)
+    timing = ("seconds", "images_per_second")
+    for a, b in zip(whole_run.rows(), run.rows(), strict=True):
+        assert {k: v for k, v in a.items() if k not in timing} == {
+            k: v for k, v in b.items() if k not in timing
+        }
+
+
+def test_the_learning_rate_follows_the_clock_only_if_there_is_a_limit():
+    class Clock:
+        seconds, max_seconds = 30.0, None
+
+    assert train.share_of_time(Clock) == 0
+    Clock.max_seconds = 120.0
+    assert train.share_of_time(Clock) == 0.25
+
+
+def test_wrong_flags_end_with_status_2(tmp_path, capsys):
+    assert command(run_dir=tmp_path / "a", labels=15) == 2
+    assert "multiple of the 10 classes" in capsys.readouterr().err
+    assert command(run_dir=tmp_path / "a", batch_size=100000) == 2
+    assert command(run_dir=tmp_path / "a", seeds=2) == 2
+    assert not (tmp_path / "a").exists()
+
+
+# -------------------------------------------------------------------------------- measures
+
+
+def test_confusion_and_mistakes_by_hand():
+    true, predicted = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 2, 0])
+    np.testing.assert_array_equal(
+        evaluate.confusion(true, predicted, 3), [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    )
+    logits = np.array([[9.0, 0, 0], [0, 1.0, 0], [5.0, 0, 0], [0, 0, 2.0], [0, 0, 1e4]])
+    # Rows 1, 2 and 3 are wrong: sure by e/(e + 2), e⁵/(e⁵ + 2), e²/(e² + 2).
+    wrong = evaluate.confident_mistakes(logits, np.array([0, 0, 1, 0, 2]), 2)
+    np.testing.assert_array_equal(wrong, [2, 3])
+
+
+def test_evaluation_agrees_with_the_predictions(finished, monkeypatch):
+    run, gan = restored(finished)
+    dataset = data.load("mnist5k", None, 12)
+    monkeypatch.setattr(features, "compare", lambda dataset, fake: {"fid": 1.0, "fid_floor": 0.5})
+    monkeypatch.setattr("gan_common.metrics.format_report", str)
+    measured = evaluate.evaluate(run, gan, dataset)
+    predicted = gan.logits(dataset.x_test)[:, :-1].argmax(axis=1)
+    assert measured["test_error"] == pytest.approx(np.mean(predicted != dataset.y_test))
+    right = (predicted == dataset.y_test)[dataset.y_test == 3]
+    assert measured["accuracy_3"] == pytest.approx(right.mean())
+    with gan.averaged():
+        live = gan.error(dataset.x_test, dataset.y_test, averaged=False)
+    assert live == measured["test_error"]
+    assert measured["real_detected"] == pytest.approx(np.mean(gan.scores(dataset.x_test) > 0))
+    assert run.summary()["fid"] == 1.0
+    assert run.summary()["steps"] == 6
+    for name in ("confusion.png", "mistakes.png"):
+        assert (finished / name).stat().st_size > 0
+
+
+def test_generate_draws_what_the_run_draws(finished, tmp_path):
+    out = tmp_path / "out.npz"
+    argv = ["generate", f"--run_dir={finished}", "--format=npz", f"--out={out}", "--seed=1"]
+    with pytest.raises(SystemExit) as end:
+        generate.main(argv)
+    assert end.value.code == 0
+    _, gan = restored(finished)
+    np.testing.assert_array_equal(np.load(out)["images"], gan.fixed_samples())
+
+
+def test_a_baseline_has_nothing_to_generate(tmp_path, capsys):
+    assert command("--baseline", run_dir=tmp_path / "b", steps=2) == 0
+    with pytest.raises(SystemExit) as end:
+        generate.main(["generate", f"--run_dir={tmp_path / 'b'}"])
+    assert end.value.code == 2
+    assert "baseline" in capsys.readouterr().err
+
+
+# ----------------------------------------------------------------------------------- sweep
+
+
+def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_path, monkeypatch):
+    done = []
+
+    def pretend(config):
+        done.append(config)
+        error = 0.2 if config.baseline else 0.01 * config.seed
+        summary = {"test_error": error, "steps": config.steps or 77}
+        cli.write_json(train.Path(config.run_dir) / "summary.json", summary)
+        return 0
+
+    monkeypatch.setattr(train, "train", pretend)
+    given = {"run_dir": str(tmp_path), "max_minutes": 1.0, "generator_lr": 1e-3}
+    assert train.sweep(given, ("50", "100"), 2) == 0
+    kinds = [(config.labels, config.seed, config.baseline, config.steps) for config in done]
+    expected = [("50", 1, False, None), ("50", 1, True, 77), ("50", 2, False, None)]
+    assert kinds[:3] == expected
+    assert len(kinds) == 8
+    table = json.loads((tmp_path / "sweep.json").read_text())["test_error_percent"]
+    assert table["SSGAN, 50 labels"] == [1.0, 2.0]
+    assert table["baseline, 100 labels"] == [20.0, 20.0]
+    assert (tmp_path / "errors.png").stat().st_size > 0
+    assert train.sweep(given, ("50", "100"), 2) == 0  # everything is there
+    assert len(done) == 8
+
+
+@pytest.mark.parametrize("name", ["labels", "baseline", "resume"])
+def test_flags_that_a_sweep_sets_are_refused(name):
+    with pytest.raises(UserError, match=name):
+        train.sweep({name: "x"}, ("50",), 1)
