@@ -1,4 +1,4 @@
-"""A run's folder: configuration, checkpoints, curves, samples, summary; and what happens between steps.
+"""A run's folder: configuration, checkpoints, curves, samples, summary.
 
     runs/<package>/<name>/
         config.json      what the run was started with; --resume reads it
@@ -9,7 +9,7 @@
         tensorboard/     the same curves and pictures for TensorBoard
         summary.json     seconds, steps, images per second, versions, what was measured
 
-Both packages use it: `keras_dcgan` from a callback under `fit`, `ssgan_tf` from its own loop.
+`gan_common.recorder` fills it while a training goes on.
 """
 
 import csv
@@ -18,10 +18,8 @@ import json
 import os
 import platform
 import shutil
-import signal
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -33,14 +31,6 @@ from gan_common.data import Dataset
 from gan_common.errors import UserError
 
 KEPT_CHECKPOINTS = 3
-
-# What the progress line shows of a step's numbers, and how.
-SHOWN = {
-    "d_loss": "D loss {:.3f}",
-    "g_loss": "G loss {:.3f}",
-    "d_real_accuracy": "D right on real {:.0%}",
-    "d_fake_accuracy": "on fake {:.0%}",
-}
 
 
 class Run:
@@ -290,171 +280,3 @@ class Checkpoints:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             return f"damaged ({error!r})"
         return None
-
-
-# ---------------------------------------------------------------------- between steps
-
-
-class Recorder:
-    """What happens beside the training step: curves, samples, checkpoints, progress, time, signals.
-
-    Args:
-        run: the run.
-        variables: what a checkpoint holds, see `Checkpoints`.
-        draw_samples: () → uint8 pictures (N, H, W, C) of one fixed set of latents.
-        steps_per_epoch, total_steps, batch_size: of the training.
-        log_every, sample_every, save_every: in steps.
-        max_minutes: training time after which the run ends, over all its parts; None is no limit.
-    """
-
-    def __init__(
-        self,
-        run: Run,
-        variables: Mapping[str, Sequence],
-        draw_samples: Callable[[], np.ndarray],
-        *,
-        steps_per_epoch: int,
-        total_steps: int,
-        batch_size: int,
-        log_every: int = 20,
-        sample_every: int,
-        save_every: int,
-        max_minutes: float | None = None,
-    ):
-        self.run, self.draw_samples = run, draw_samples
-        self.checkpoints = Checkpoints(run, variables)
-        self.steps_per_epoch, self.total_steps = steps_per_epoch, total_steps
-        self.batch_size = batch_size
-        self.log_every, self.sample_every, self.save_every = log_every, sample_every, save_every
-        self.max_seconds = None if max_minutes is None else 60 * max_minutes
-        self.step = 0
-        self.seconds = 0.0  # of training, over all parts of the run
-        self.interrupted: int | None = None  # the signal that asked to stop
-        self._sums: dict[str, float] = {}
-        self._count = 0
-        self._previous_handlers: dict[int, object] = {}
-
-    def restore(self) -> int:
-        """Go back to the newest sound checkpoint; the number of steps that it had done."""
-        state = self.checkpoints.restore()
-        if state is not None:
-            self.step, self.seconds = state["step"], state["seconds"]
-            self._sums, self._count = state["sums"], state["count"]
-        self.run.forget_after(self.step)
-        return self.step
-
-    def save(self) -> None:
-        """Write a checkpoint of now."""
-        state = {"step": self.step, "seconds": self.seconds}
-        self.checkpoints.save(self.step, {**state, "sums": self._sums, "count": self._count})
-
-    def __enter__(self) -> "Recorder":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous_handlers[number] = signal.signal(number, self._on_signal)
-        self._mark = self._shown = time.perf_counter()
-        self._start = (self.step, self.seconds)
-        if self.step == 0:
-            self.run.add_sample(0, self.draw_samples())
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
-
-    def _on_signal(self, number, _frame):
-        if self.interrupted == signal.SIGINT == number:
-            os._exit(128 + number)  # asked twice: at once
-        self.interrupted = number
-        name = signal.Signals(number).name
-        print(f"\n{name}: finishing the step, then saving", file=sys.stderr, flush=True)
-
-    def after_step(self, step: int, values: Mapping[str, float]) -> bool:
-        """Record that `step` steps are done; True when the training should stop.
-
-        Args:
-            step: steps done since the beginning of the run.
-            values: this step's losses, accuracies and norms.
-        """
-        now = time.perf_counter()
-        self.seconds += now - self._mark
-        self._mark = now
-        self.step = step
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
-        self._count += 1
-        complete = self.finished and self.interrupted is None
-        if step % self.log_every == 0 or complete:
-            self._log_row()
-        if step % self.sample_every == 0 or complete:
-            self.run.add_sample(step, self.draw_samples())
-        if step % self.save_every == 0 or self.finished:
-            self.save()
-        self._show_progress(values)
-        # Samples and checkpoints are not training: their time is left out of `seconds`.
-        self._mark = time.perf_counter()
-        return self.finished
-
-    def _log_row(self) -> None:
-        means = {name: total / self._count for name, total in self._sums.items()}
-        for name, value in means.items():
-            if not np.isfinite(value):
-                raise UserError(
-                    f"{name} is {value} at step {self.step}: the training has diverged; the last "
-                    f"checkpoint is sound. Start again with a lower learning rate"
-                )
-        epoch = self.step / self.steps_per_epoch
-        row = {"step": self.step, "epoch": round(epoch, 4), "seconds": round(self.seconds, 3)}
-        self.run.log({**row, "images_per_second": round(self.images_per_second, 1), **means})
-        self._sums, self._count = {}, 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is a reason to take no further step."""
-        out_of_time = self.max_seconds is not None and self.seconds >= self.max_seconds
-        return self.step >= self.total_steps or out_of_time or self.interrupted is not None
-
-    def totals(self) -> dict[str, float]:
-        """For the summary: seconds of training, steps, and real pictures trained on per second."""
-        speed = self.step * self.batch_size / max(self.seconds, 1e-9)
-        return {"seconds": self.seconds, "steps": self.step, "images_per_second": speed}
-
-    @property
-    def images_per_second(self) -> float:
-        """Real pictures trained on per second, since this process started."""
-        step, seconds = self._start
-        return (self.step - step) * self.batch_size / max(self.seconds - seconds, 1e-9)
-
-    def _show_progress(self, values: Mapping[str, float]) -> None:
-        now = time.perf_counter()
-        on_terminal = sys.stdout.isatty()
-        last = self.finished
-        if not last and now - self._shown < (0.5 if on_terminal else 10):
-            return
-        self._shown = now
-        left = (self.total_steps - self.step) * self.batch_size / max(self.images_per_second, 1e-9)
-        if self.max_seconds is not None:
-            left = min(left, self.max_seconds - self.seconds)
-        epoch, epochs = (steps / self.steps_per_epoch for steps in (self.step, self.total_steps))
-        shown = [
-            f"epoch {epoch:.1f}/{epochs:.0f}",
-            f"{self.images_per_second:.0f} images/s",
-            *(text.format(float(values[name])) for name, text in SHOWN.items() if name in values),
-            f"{max(left, 0) / 60:.1f} min left",
-        ]
-        text = "  ".join(shown)
-        if on_terminal:
-            width = shutil.get_terminal_size().columns
-            print("\r" + text[: width - 1].ljust(width - 1), end="\n" if last else "", flush=True)
-        else:
-            print(text, flush=True)
-
-
-class AfterStep(keras.callbacks.Callback):
-    """Hands the numbers of every step of `fit` to a recorder, and stops when it says so."""
-
-    def __init__(self, recorder: Recorder):
-        super().__init__()
-        self.recorder = recorder
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = self.recorder.after_step(self.recorder.step + 1, logs)

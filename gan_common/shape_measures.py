@@ -36,7 +36,7 @@ POSE_STEP = np.array([2.0, 6.0, 0.2, 0.2, 0.2])
 POSE_LIMITS = np.array([[-42, MIN_BOX_AREA, 0, 0, 0.7], [42, SIZE**2, SIZE, SIZE, 4.5]])
 SHADING = 0.2  # tolerated error of a face's colour, as a share of the box's own
 EDGE = 0.4  # what moving an edge by so many pixels explains is tolerated,
-VIEW = 0.115  # and so is this rest, as a share of the box's own colour
+VIEW = 0.095  # and so is this rest, as a share of the box's own colour
 
 SCALES = np.arange(0.8, 1.17, 0.05)  # the figures that a picture is compared with
 SHIFTS = np.arange(-5.0, 5.1, 0.5)  # pixels

@@ -39,6 +39,7 @@ def train(config: Config) -> int:
 
     import gan_common.quiet  # noqa: F401
     from gan_common import machine, runs
+    from gan_common.recorder import Recorder
     from keras_dcgan import evaluate, models
 
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
@@ -49,7 +50,7 @@ def train(config: Config) -> int:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} pictures of {dataset.name}")
 
-    recorder = runs.Recorder(
+    recorder = Recorder(
         run,
         gan.checkpoint_variables(),
         gan.fixed_samples,
@@ -92,7 +93,7 @@ def train(config: Config) -> int:
 
 def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
     """`Model.fit` from the step that the recorder stands at to the last one."""
-    from gan_common import runs
+    from gan_common.recorder import AfterStep
 
     arrays = (dataset.x_train, dataset.y_train)
     steps_per_epoch = recorder.steps_per_epoch
@@ -104,7 +105,7 @@ def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
             # After an interruption the rest of that epoch comes first, as an epoch of its own.
             epochs=epoch + 1 if within else config.epochs,
             steps_per_epoch=steps_per_epoch - within,
-            callbacks=[runs.AfterStep(recorder)],
+            callbacks=[AfterStep(recorder)],
             shuffle=False,  # the stream is shuffled
             verbose=0,
         )

@@ -113,6 +113,7 @@ def train(config: Config) -> int:
 
     import gan_common.quiet  # noqa: F401
     from gan_common import machine, runs
+    from gan_common.recorder import Recorder
     from ssgan_tf import evaluate, models
 
     # The nets for grey pictures are so small that casting costs more than bfloat16 products save.
@@ -142,7 +143,7 @@ def train(config: Config) -> int:
             return max(LEAST_INTERVAL, steps_per_epoch)
         return max(1, round(epochs * steps_per_epoch))
 
-    recorder = runs.Recorder(
+    recorder = Recorder(
         run,
         gan.checkpoint_variables(),
         gan.fixed_samples,

@@ -10,6 +10,7 @@ from PIL import Image
 
 from gan_common import data, features, losses, sampling, tricks
 from gan_common.errors import UserError
+from gan_common.recorder import Recorder
 from keras_dcgan import evaluate, generate, models, train
 from keras_dcgan.config import PRESETS, TRICKS, resolve
 
@@ -448,16 +449,16 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(
     trained, picture_folder, tmp_path, monkeypatch, stop_after
 ):
     flags = train_flags(picture_folder, tmp_path / "run", "--preset=cgan", "--noevaluate")
-    after_step = models.runs.Recorder.after_step
+    after_step = Recorder.after_step
 
     def interrupted(recorder, step, values):
         if step == stop_after:
             recorder.interrupted = 15
         return after_step(recorder, step, values)
 
-    monkeypatch.setattr(models.runs.Recorder, "after_step", interrupted)
+    monkeypatch.setattr(Recorder, "after_step", interrupted)
     assert run_command(train, *flags) == 143
-    monkeypatch.setattr(models.runs.Recorder, "after_step", after_step)
+    monkeypatch.setattr(Recorder, "after_step", after_step)
     assert run_command(train, "--resume", tmp_path / "run") == 0
 
     for part, expected in zip(final_state(tmp_path / "run"), final_state(trained), strict=True):

@@ -10,6 +10,7 @@ import pytest
 from gan_common import runs
 from gan_common.data import Dataset
 from gan_common.errors import UserError
+from gan_common.recorder import Recorder
 
 PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
 LABELS = np.array([0, 1, 0, 1], np.int32)
@@ -31,7 +32,7 @@ def make_recorder(run, variable, **changes):
         "sample_every": 10,
         "save_every": 5,
     }
-    return runs.Recorder(run, {"net": [variable]}, lambda: PICTURES, **{**settings, **changes})
+    return Recorder(run, {"net": [variable]}, lambda: PICTURES, **{**settings, **changes})
 
 
 def train(recorder, variable, until=None):

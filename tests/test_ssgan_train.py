@@ -10,6 +10,7 @@ import pytest
 
 from gan_common import cli, data, features, runs
 from gan_common.errors import UserError
+from gan_common.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, train
 from ssgan_tf.config import Config, resolve
 
@@ -135,7 +136,7 @@ def test_a_run_leaves_what_it_should(finished):
 
 
 def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, monkeypatch):
-    after_step = runs.Recorder.after_step
+    after_step = Recorder.after_step
 
     def interrupt_after_3(self, step, values):
         if step == 3:
@@ -143,9 +144,9 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, mon
         return after_step(self, step, values)
 
     folder = tmp_path / "run"
-    monkeypatch.setattr(runs.Recorder, "after_step", interrupt_after_3)
+    monkeypatch.setattr(Recorder, "after_step", interrupt_after_3)
     assert command(run_dir=folder, steps=6) == 130
-    monkeypatch.setattr(runs.Recorder, "after_step", after_step)
+    monkeypatch.setattr(Recorder, "after_step", after_step)
     with pytest.raises(SystemExit) as end:
         train.main(["train", "--resume", str(folder)])
     assert end.value.code == 0
