@@ -21,10 +21,7 @@ EVERYWHERE = (0, 0, SIZE, SIZE)
 MIN_CONTRAST = 0.15  # RGB distance of the strongest pixels: below it nothing is there
 SPECK = 4  # pixels: a blob must be larger than this to be something wrong
 
-DISC_AREA = (
-    0.6,
-    1.5,
-)  # tolerated area, as a share of the smallest and the largest disc's in the data
+DISC_AREA = (0.6, 1.5)  # tolerated area: a share of the smallest, of the largest disc's in the data
 EQUAL_AREA = 0.62  # least ratio of two equal discs' areas
 ROUND = 1.5  # largest ratio of a disc's variances along its two axes: 1 is a circle
 
@@ -310,7 +307,8 @@ def _fit_boxes(colours: np.ndarray, area: np.ndarray, centre: np.ndarray) -> np.
         poses.append(np.column_stack([np.full(n, degrees), area, centre, np.full(n, 1.5)]))
         faces = _faces(poses[-1])
         sums = faces @ colours  # (N, 3 faces, 3 channels)
-        explained.append((sums**2 / faces.sum(-1, keepdims=True)).sum((1, 2)))
+        pixels = np.maximum(faces.sum(-1, keepdims=True), 1e-6)
+        explained.append((sums**2 / pixels).sum((1, 2)))
     pose = np.array(poses)[np.argmax(explained, axis=0), np.arange(n)]
     for _ in range(GAUSS_NEWTON_STEPS):
         faces = _faces(pose)
@@ -320,8 +318,9 @@ def _fit_boxes(colours: np.ndarray, area: np.ndarray, centre: np.ndarray) -> np.
         slopes = np.stack(slopes, axis=1).reshape(n, len(POSE_STEP), -1)
         rest = colours.reshape(n, -1, 1) - model.reshape(n, -1, 1)
         normal = slopes @ np.swapaxes(slopes, 1, 2)
-        damping = 1e-3 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(len(POSE_STEP))
-        move = np.linalg.solve(normal + damping, slopes @ rest)[..., 0]
+        damping = 1e-3 * np.trace(normal, axis1=1, axis2=2) + 1e-6
+        normal = normal + damping[:, None, None] * np.eye(len(POSE_STEP))
+        move = np.linalg.solve(normal, slopes @ rest)[..., 0]
         pose = np.clip(pose + POSE_STEP * np.clip(move, -2, 2), *POSE_LIMITS)
     return pose
 

@@ -9,6 +9,7 @@ import pytest
 from gan_common import sampling
 from keras_dcgan import config as dcgan_config
 from keras_dcgan import evaluate as dcgan_evaluate
+from ssgan_tf import config as ssgan_config
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,7 +21,9 @@ def fields(*classes):
 
 
 def test_the_readme_names_only_flags_that_exist():
-    known = fields(dcgan_config.Config, sampling.Options, dcgan_evaluate.Options)
+    known = fields(
+        dcgan_config.Config, ssgan_config.Flags, sampling.Options, dcgan_evaluate.Options
+    )
     named = set(re.findall(r"--([a-z_]+)", README))
     assert named - known - {"minutes", "help"} == set()
     assert {"dataset", "resume", "tricks", "nice", "label"} <= named

@@ -356,8 +356,15 @@ def test_nothing_and_noise_are_wrong(family, paper, rng):
     blank = shape_measures.measure_each(paper[None], family)[0]
     assert blank.violations[0].box == (0, 0, 32, 32)
     assert blank.reason in {"0 discs, never in the data", "no box", "no figure"}
-    static = rng.integers(0, 256, (50, 32, 32, 3)).astype(np.uint8)
-    assert not any(one.ok for one in shape_measures.measure_each(static, family))
+    static = rng.normal(size=(50, 32, 32, 3))
+    for width in (0, 1, 4):
+        smooth = ndimage.gaussian_filter(static, (0, width, width, 0))
+        images = np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+        for found in shape_measures.measure_each(images, family):
+            assert not found.ok
+            for x0, y0, x1, y1 in (violation.box for violation in found.violations):
+                assert 0 <= x0 < x1 <= 32
+                assert 0 <= y0 < y1 <= 32
 
 
 def test_families_are_told_apart(rng):
