@@ -129,6 +129,13 @@ TRICKS: dict[str, Trick] = {
     ),
 }
 
+# How much a trick counts where `--tricks` turns it on, in both packages.
+GRADIENT_PENALTY = 10.0  # λ, Gulrajani et al. 2017, section 4
+R1_PENALTY = 1.0  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
+HISTORICAL_AVERAGING = 1e-3
+LABEL_FLIPS = 0.05  # the share of D's labels that label_noise swaps
+REPLAY_BATCHES = 16  # that the replay buffer holds
+
 _register = keras.saving.register_keras_serializable(package="gan_common")
 
 
@@ -641,6 +648,11 @@ def _average_variables(variables: Sequence) -> tuple[list, list[tf.Variable], tf
     return live, averages, tf.Variable(0, dtype=tf.int64, **options)
 
 
+def floating(variables: Sequence) -> list:
+    """The variables that can be averaged: not counters, nor the states of random generators."""
+    return [v for v in variables if tf.as_dtype(v.dtype).is_floating]
+
+
 class HistoricalAverage:
     """The penalty ‖θ − (1/t) Σᵢ θ[i]‖² that pulls weights towards the mean of their past.
 
@@ -798,6 +810,29 @@ def noisy_labels(labels, flip_probability: float, seed=None):
     tensor = tf.convert_to_tensor(labels)
     flip = tf.random.stateless_uniform(tf.shape(tensor), _seed_pair(seed)) < flip_probability
     return _like(labels, tf.where(flip, tf.cast(1, tensor.dtype) - tensor, tensor))
+
+
+def flip_logits(real_logits, fake_logits, flip_probability: float, seed=None):
+    """D's logits of real and generated samples, with some pairs exchanged: noisy labels for any loss.
+
+    A real sample whose label is flipped counts as a generated one, and its partner as real.
+
+    Args:
+        real_logits, fake_logits: of one shape.
+        flip_probability: in [0, 1], of each pair.
+        seed: see the module's docstring.
+
+    Returns:
+        (real_logits, fake_logits) of the same shape.
+
+    Raises:
+        ValueError: flip_probability outside [0, 1].
+    """
+    flip = noisy_labels(tf.zeros_like(real_logits), flip_probability, seed) > 0
+    return (
+        tf.where(flip, fake_logits, real_logits),
+        tf.where(flip, real_logits, fake_logits),
+    )
 
 
 # ------------------------------------------------------------------------------ 2.4.5: inputs to [−1, 1]

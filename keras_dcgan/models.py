@@ -11,12 +11,6 @@ from gan_common.errors import UserError
 from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS
 
-# How much a trick's term counts in a loss.
-GRADIENT_PENALTY = 10.0  # λ, Gulrajani et al. 2017, section 4
-R1_PENALTY = 1.0  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
-HISTORICAL_AVERAGING = 1e-3
-LABEL_FLIPS = 0.05  # the share of D's labels that label_noise swaps
-REPLAY_BATCHES = 16  # that the replay buffer holds
 UNROLLED_STEPS = 5  # k, Metz et al. 2017, section 3
 
 
@@ -89,7 +83,7 @@ class GAN(keras.Model):
         self.average = self.past = self.replay = self.features = None
         if config.weight_average:
             self.average = tricks.WeightAverage(
-                _floating(generator.variables), config.weight_average
+                tricks.floating(generator.variables), config.weight_average
             )
         if "historical_averaging" in config.tricks:
             self.past = [
@@ -97,7 +91,9 @@ class GAN(keras.Model):
                 for net in (generator, discriminator)
             ]
         if "replay" in config.tricks:
-            self.replay = tricks.ReplayBuffer(REPLAY_BATCHES * config.batch_size, config.seed)
+            self.replay = tricks.ReplayBuffer(
+                tricks.REPLAY_BATCHES * config.batch_size, config.seed
+            )
             self.replay.build(generator.compute_output_shape((1, config.latent_dim))[1:])
         if "feature_matching" in config.tricks:
             layer = discriminator.get_layer("features")
@@ -202,10 +198,8 @@ class GAN(keras.Model):
     def discriminator_loss(self, real_logits, fake_logits, seed):
         """D's loss by the configured kind, with smoothed or flipped labels."""
         if "label_noise" in self.config.tricks:  # a flipped label makes a real one pass as fake
-            flip = tricks.noisy_labels(tf.zeros_like(real_logits), LABEL_FLIPS, seed) > 0
-            real_logits, fake_logits = (
-                tf.where(flip, fake_logits, real_logits),
-                tf.where(flip, real_logits, fake_logits),
+            real_logits, fake_logits = tricks.flip_logits(
+                real_logits, fake_logits, tricks.LABEL_FLIPS, seed
             )
         return losses.discriminator_loss(
             self.config.loss, real_logits, fake_logits, self.config.real_label
@@ -231,17 +225,17 @@ class GAN(keras.Model):
 
         total = tf.zeros(())
         if "gradient_penalty" in self.config.tricks:
-            total += GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
+            total += tricks.GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
         if "r1" in self.config.tricks:
-            total += R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
+            total += tricks.R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
         if self.past:
-            total += HISTORICAL_AVERAGING * self.past[1].penalty()
+            total += tricks.HISTORICAL_AVERAGING * self.past[1].penalty()
         return total
 
     def _towards_history(self, gradients):
         weights = self.generator.trainable_variables
         with tf.GradientTape() as tape:
-            penalty = HISTORICAL_AVERAGING * self.past[0].penalty()
+            penalty = tricks.HISTORICAL_AVERAGING * self.past[0].penalty()
         pulls = tape.gradient(penalty, weights)
         return [g + pull for g, pull in zip(gradients, pulls, strict=True)]
 
@@ -334,8 +328,3 @@ def _chunks(first, second, size: int = 500):
     """Pairs of slices of two arrays, small enough for the networks' activations to fit in memory."""
     for i in range(0, len(first), size):
         yield tf.constant(first[i : i + size]), tf.constant(second[i : i + size], tf.int32)
-
-
-def _floating(variables) -> list:
-    """The variables that can be averaged: not the integer states of random generators."""
-    return [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]

@@ -15,12 +15,6 @@ from ssgan_tf.networks import NETWORKS, over_replicas, replica_count, share
 
 # The batches that D looks at in a step; each has noise of its own.
 VIEWS = ("labelled", "real", "fake", "strong", "replayed")
-# How much a trick's term counts.
-GRADIENT_PENALTY = 10.0  # λ, Gulrajani et al. 2017, section 4
-R1_PENALTY = 1.0  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
-HISTORICAL_AVERAGING = 1e-3
-LABEL_FLIPS = 0.05  # the share of real and generated that label_noise swaps
-REPLAY_BATCHES = 16  # that the replay buffer holds
 NOISE_STDDEV, NOISE_STEPS = 0.2, 2000  # of instance_noise, in the range [-1, 1]
 
 
@@ -99,7 +93,7 @@ class SSGAN:
         # The average of all weights of both nets, batch norm's moving statistics among them.
         self.average = (
             tricks.WeightAverage(
-                floating(discriminator.variables) + floating(generator.variables),
+                tricks.floating(discriminator.variables) + tricks.floating(generator.variables),
                 config.weight_average,
             )
             if config.weight_average
@@ -113,7 +107,9 @@ class SSGAN:
                 for net in (generator, discriminator)
             ]
         if "replay" in config.tricks:
-            self.replay = tricks.ReplayBuffer(REPLAY_BATCHES * config.batch_size, config.seed)
+            self.replay = tricks.ReplayBuffer(
+                tricks.REPLAY_BATCHES * config.batch_size, config.seed
+            )
             self.replay.build(generator.compute_output_shape((1, config.latent_dim))[1:])
 
     def draw_latents(self, count: int, seed):
@@ -271,10 +267,8 @@ class SSGAN:
     def _unsupervised_loss(self, real_logit, fake_logit, seed):
         """Real against generated, with smoothed or flipped labels."""
         if "label_noise" in self.config.tricks:  # a flipped label makes a real one pass as fake
-            flip = tricks.noisy_labels(tf.zeros_like(real_logit), LABEL_FLIPS, seed) > 0
-            real_logit, fake_logit = (
-                tf.where(flip, fake_logit, real_logit),
-                tf.where(flip, real_logit, fake_logit),
+            real_logit, fake_logit = tricks.flip_logits(
+                real_logit, fake_logit, tricks.LABEL_FLIPS, seed
             )
         return discriminator_loss("non_saturating", real_logit, fake_logit, self.config.real_label)
 
@@ -287,17 +281,17 @@ class SSGAN:
 
         total = tf.zeros(())
         if "gradient_penalty" in self.config.tricks:
-            total += GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
+            total += tricks.GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
         if "r1" in self.config.tricks:
-            total += R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
+            total += tricks.R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
         if self.past:
-            total += HISTORICAL_AVERAGING * self.past[1].penalty()
+            total += tricks.HISTORICAL_AVERAGING * self.past[1].penalty()
         return total
 
     def _towards_history(self, gradients):
         weights = self.generator.trainable_variables
         with tf.GradientTape() as tape:
-            penalty = HISTORICAL_AVERAGING * self.past[0].penalty() / replica_count()
+            penalty = tricks.HISTORICAL_AVERAGING * self.past[0].penalty() / replica_count()
         pulls = tape.gradient(penalty, weights)
         return [g + pull for g, pull in zip(gradients, pulls, strict=True)]
 
@@ -470,8 +464,3 @@ def _chunks(array, size: int = 500):
     """Slices of an array, small enough for the networks' activations to fit in memory."""
     for i in range(0, len(array), size):
         yield tf.constant(array[i : i + size])
-
-
-def floating(variables) -> list:
-    """The variables that can be averaged: not integer counters."""
-    return [v for v in variables if "float" in keras.backend.standardize_dtype(v.dtype)]

@@ -637,3 +637,13 @@ def test_unrolling_refuses():
     with pytest.raises(ValueError, match=r"other variables\. Received: .* with Variable"):
         unrolled(other, 1)
     assert len(phi) == 2
+
+
+def test_flipped_logits_change_places_in_pairs():
+    real, fake = tf.range(100.0), -tf.range(100.0) - 1.0
+    a, b = (x.numpy() for x in tricks.flip_logits(real, fake, 0.3, seed=1))
+    flipped = a < 0
+    np.testing.assert_array_equal(flipped, noisy := b >= 0)
+    assert 15 < noisy.sum() < 45
+    np.testing.assert_array_equal(np.where(flipped, b, a), real)
+    np.testing.assert_array_equal(np.where(flipped, a, b), fake)
