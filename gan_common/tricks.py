@@ -921,9 +921,12 @@ class VirtualBatchNormalization(keras.layers.Layer):
     def call(self, inputs):
         size = self.reference_size
         if inputs.shape[0] is None:
-            tf.debugging.assert_greater_equal(
+            enough = tf.debugging.assert_greater_equal(
                 tf.shape(inputs)[0], size, "fewer rows than the reference batch: see with_reference"
             )
+            # A graph orders nothing by itself: the check must come before what would fail less clearly.
+            with tf.control_dependencies([] if enough is None else [enough]):
+                inputs = tf.identity(inputs)
         elif inputs.shape[0] < size:
             raise ValueError(
                 f"the first {size} rows must be the reference batch: see with_reference. "
