@@ -30,7 +30,9 @@ class TrainingConfig:
     """The flags that both trainings have, by the same names."""
 
     dataset: str = flag(
-        "mnist5k", "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes or folder:PATH"
+        "mnist5k",
+        "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, shapes:perspective, "
+        "shapes:structure or folder:PATH",
     )
     data_dir: str | None = flag(None, "folder with the data set's files (else $GAN_DATA_DIR)")
     image_size: int | None = flag(

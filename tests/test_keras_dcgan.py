@@ -100,6 +100,18 @@ def test_reference_has_the_layers_of_the_repository():
     )
 
 
+@pytest.mark.parametrize(("kernel", "seen"), [(4, 22), (5, 29), (6, 36)])
+def test_a_larger_kernel_lets_a_feature_see_more(kernel, seen):
+    """The pixels that a feature's gradient reaches; 64 pixels, so that none of them is cut off."""
+    network = small_gan((64, 64, 1), discriminator_kernel=kernel).discriminator
+    third = [la for la in network.layers if isinstance(la, keras.layers.Conv2D)][2]
+    picture = tf.Variable(np.random.default_rng(0).normal(size=(1, 64, 64, 1)), dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        feature = tf.reduce_sum(keras.Model(network.input, third.output)(picture)[:, 4, 4])
+    reached = np.flatnonzero(np.any(tape.gradient(feature, picture) != 0, axis=(0, 1, 3)))
+    assert reached.tolist() == list(range(reached[0], reached[0] + seen))
+
+
 @pytest.mark.parametrize("preset", ["dcgan", "cgan", "reference"])
 def test_a_size_that_does_not_fit_is_refused_with_the_mend(preset):
     with pytest.raises(UserError, match=r"multiple of 4.* not 30×30; choose --image_size"):

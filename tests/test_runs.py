@@ -49,6 +49,8 @@ def test_a_new_run_gets_a_number_of_its_own(tmp_path, monkeypatch):
     folders = [runs.Run.create(CONFIG, None, "package", DATASET).folder for _ in range(2)]
     assert [str(f) for f in folders] == ["runs/package/tiny-p-1", "runs/package/tiny-p-2"]
     assert runs.Run(folders[0]).dataset_facts() == ((8, 8, 1), ["a", "b"])
+    of_a_family = runs.Run.create(CONFIG | {"dataset": "shapes:count"}, None, "package", DATASET)
+    assert str(of_a_family.folder) == "runs/package/shapes-count-p-1"
 
 
 def test_a_folder_that_is_in_use_or_cannot_be_made_is_refused(run, tmp_path):

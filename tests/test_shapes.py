@@ -1,5 +1,7 @@
 """The procedural pictures against geometry done another way, and the measures against the truth."""
 
+import colorsys
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -188,8 +190,10 @@ def test_labels_are_what_is_measured(family):
         ]
     elif family == "perspective":
         assert [f"box at {one.angle}°" for one in found] == [names[i] for i in y]
-    else:
-        assert set(y.tolist()) == {0}
+    else:  # the colour in the middle of the body
+        hues = [colorsys.rgb_to_hsv(*image[15, 15].tolist())[0] for image in x]
+        shirts = [shapes.SHIRTS[round(6 * hue) % 6] for hue in hues]
+        assert [f"figure in {shirt}" for shirt in shirts] == [names[i] for i in y]
 
 
 def test_shapes_follow_the_arguments(rng):
@@ -214,6 +218,7 @@ def test_shapes_follow_the_arguments(rng):
         (lambda rng: shapes.draw_figure(rng, fault="x"), "fault='x'"),
         (lambda rng: shapes.draw_figure(rng, fault="missing", part="tail"), "part='tail'"),
         (lambda rng: shapes.draw_figure(rng, fault="detached", part="head"), "part='head'"),
+        (lambda rng: shapes.draw_figure(rng, 1, shirts=[6]), r"shirts=\[6\]"),
         (lambda rng: shapes.dataset(family="box"), "family='box'"),
         (lambda rng: shapes.dataset(n_test=-1), "n_test=-1"),
         (lambda rng: shape_measures.measure_each(np.zeros((1, 32, 32, 3)), "count"), "float64"),
