@@ -10,13 +10,11 @@ interrupted goes on where it stopped when the command is given again.
 import dataclasses
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from benchmarks import running
 from gan_common import cli
 from gan_common.cli import flag
-from gan_common.errors import UserError
 
 PRESETS = ("reference", "dcgan")
 MEASURES = (
@@ -51,8 +49,6 @@ def main(argv=None) -> None:
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
 
-    import gan_common.quiet  # noqa: F401
-
     measured = {preset: _train(preset, options) for preset in PRESETS}
     results = Path(options.results)
     for preset in PRESETS:
@@ -84,25 +80,15 @@ def _folder(preset: str, options: Options) -> Path:
 
 
 def _train(preset: str, options: Options) -> dict[str, float]:
-    """Train one preset, unless that is done; what its summary says."""
-    from gan_common import runs
-
-    folder = _folder(preset, options)
-    run = runs.Run(folder)
-    if "fid" not in run.summary():
-        started = (folder / "config.json").exists()
-        how = ["--resume", folder] if started else ["--run_dir", folder, "--preset", preset]
-        settings = {"dataset": "mnist", "seed": options.seed, "epochs": 10_000}
-        where = {"data_dir": options.data_dir, "max_minutes": options.minutes}
-        flags = [
-            f"--{name}={value}"
-            for name, value in ({} if started else settings | where).items()
-            if value is not None
-        ]
-        command = [sys.executable, "-m", "keras_dcgan.train", *map(str, how), *flags]
-        if subprocess.run(command).returncode:
-            raise UserError(f"the training of {preset} did not end; its message is above")
-    return {k: v for k, v in run.summary().items() if k != "versions"}
+    flags = {
+        "preset": preset,
+        "dataset": "mnist",
+        "seed": options.seed,
+        "epochs": 10_000,
+        "data_dir": options.data_dir,
+        "max_minutes": options.minutes,
+    }
+    return running.train("keras_dcgan", _folder(preset, options), flags, measured="fid")
 
 
 if __name__ == "__main__":

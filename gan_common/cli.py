@@ -183,7 +183,7 @@ def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
 
 
 # What --resume may change: how long the run goes on, and where its data lies.
-RESUME_MAY_CHANGE = ("resume", "data_dir", "epochs", "max_minutes", "evaluate", "json")
+RESUME_MAY_CHANGE = (*("resume", "data_dir", "epochs", "steps", "max_minutes", "evaluate", "json"),)
 
 
 def resumed(config_class, given: dict):

@@ -234,6 +234,43 @@ _READABLE = {
 }
 
 
+def error_curves(
+    path: str | os.PathLike,
+    curves: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
+    title: str,
+    x_label: str = "step",
+    y_label: str = "error, %",
+) -> None:
+    """Draws errors over training, logarithmic: one colour a name, one line a run.
+
+    Args:
+      path: the PNG; its folder is made if need be.
+      curves: name, for the legend → runs, each (positions, errors), errors above 0; other values leave
+        a gap.
+      title: above the figure.
+      x_label, y_label: what the numbers are.
+
+    Raises:
+      ValueError: without a run.
+      UserError: if the file cannot be written.
+    """
+    if not any(curves.values()):
+        raise ValueError(f"curves must hold at least one run. Received: {dict(curves)}")
+    figure, (ax,) = _figure(8, 4, title=title)
+    for index, (name, runs) in enumerate(curves.items()):
+        for number, (positions, errors) in enumerate(runs):
+            errors = np.array(errors, float)
+            errors[~(errors > 0)] = np.nan
+            label = name if number == 0 else None
+            ax.plot(positions, errors, color=f"C{index}", linewidth=1, label=label)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("{x:g}")
+    ax.set(xlabel=x_label, ylabel=y_label)
+    ax.legend(loc="upper right", frameon=False)
+    _save_figure(path, figure)
+
+
 def comparison(
     path: str | os.PathLike,
     values: Mapping[str, float],

@@ -279,6 +279,23 @@ def resolve(given: dict) -> Config:
     return config
 
 
+def resumed(given: dict) -> Config:
+    """The configuration of the run in `given["resume"]`, with what may change on resuming.
+
+    Raises:
+        UserError: when a flag contradicts the run, or there is no run.
+    """
+    _check_length(given)
+    config = cli.resumed(Config, given)
+    # A run of so many steps that is now to go on for so many epochs.
+    return dataclasses.replace(config, steps=None) if "epochs" in given else config
+
+
+def _check_length(given: dict) -> None:
+    if "steps" in given and "epochs" in given:
+        raise UserError("--steps and --epochs exclude each other; give one of them")
+
+
 def _check_trick(name: str, preset: str, grey: bool, given: dict) -> None:
     if name in NO_PLACE:
         raise UserError(f"--tricks {name}: {NO_PLACE[name]}; keras_dcgan takes it")
@@ -307,8 +324,7 @@ def _check(config: Config, given: dict) -> None:
 
     only_for("reference", "norm", "upsample")
     only_for("fast", "width")
-    if "steps" in given and "epochs" in given:
-        raise UserError("--steps and --epochs exclude each other; give one of them")
+    _check_length(given)
     for name in config.augment:
         if name not in AUGMENTATIONS:
             raise UserError(f"--augment {name}: known are {', '.join(AUGMENTATIONS)} and none")

@@ -34,6 +34,7 @@ from ssgan_tf.config import (
     Flags,
     parse_sweep,
     resolve,
+    resumed,
 )
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
@@ -57,7 +58,7 @@ def _main(argv) -> int:
         return sweep(given, parse_sweep(numbers), seeds or 1)
     if seeds is not None:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
-    return train(cli.resumed(Config, given) if "resume" in given else resolve(given))
+    return train(resumed(given) if "resume" in given else resolve(given))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -315,7 +316,7 @@ def _run_once(folder: Path, flags: dict) -> int:
         return 0
     started = any(folder.glob("checkpoints/step-*"))
     if started:
-        return train(cli.resumed(Config, {"resume": str(folder)}))
+        return train(resumed({"resume": str(folder)}))
     return train(resolve({**flags, "run_dir": str(folder)}))
 
 

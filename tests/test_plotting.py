@@ -375,6 +375,19 @@ def test_comparison_writes_each_number_at_its_bar(tmp_path, drawn):
         plotting.comparison(tmp_path / "b.png", {"x": float("nan")}, "FID", "FID")
 
 
+def test_error_curves_have_a_colour_a_kind_and_a_line_a_run(tmp_path, drawn):
+    curves = {"SSGAN": [([1, 2], [8, 2]), ([1, 2], [9, 0])], "baseline": [([1], [50])]}
+    plotting.error_curves(tmp_path / "e.png", curves, "MNIST")
+    (ax,) = drawn[0].axes
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [8, 2])
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), [9, np.nan])  # no logarithm of 0
+    colours = [line.get_color() for line in ax.lines]
+    assert colours[0] == colours[1] != colours[2]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["SSGAN", "baseline"]
+    with pytest.raises(ValueError, match="at least one run"):
+        plotting.error_curves(tmp_path / "e.png", {"SSGAN": []}, "MNIST")
+
+
 def test_confusion_matrix_by_hand(tmp_path, drawn):
     """3 + 1 of 8 are right.  The colour is the share of the true class: ¾, ¼ in the first row."""
     matrix = np.array([[3, 1, 0], [2, 1, 1], [0, 0, 0]])

@@ -12,7 +12,7 @@ from gan_common import cli, data, features, runs
 from gan_common.errors import UserError
 from gan_common.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, train
-from ssgan_tf.config import Config, resolve
+from ssgan_tf.config import Config, resolve, resumed
 
 TINY = {
     "image_size": 12,
@@ -159,6 +159,14 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, mon
         assert {k: v for k, v in a.items() if k not in timing} == {
             k: v for k, v in b.items() if k not in timing
         }
+
+
+def test_resuming_may_change_the_length(finished):
+    assert resumed({"resume": str(finished), "steps": 9}).steps == 9
+    config = resumed({"resume": str(finished), "epochs": 2})
+    assert (config.steps, config.epochs) == (None, 2)
+    with pytest.raises(UserError, match="exclude each other"):
+        resumed({"resume": str(finished), "epochs": 2, "steps": 9})
 
 
 def test_the_learning_rate_follows_the_clock_only_if_there_is_a_limit():

@@ -1,0 +1,43 @@
+"""A training as a process of its own, started, taken up again, or found to be done."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from gan_common.errors import UserError
+
+
+def train(package: str, folder: Path, flags: Mapping[str, object], measured: str) -> dict:
+    """Train with `python -m PACKAGE.train`, unless that is done; what the run's summary says.
+
+    Args:
+        package: `keras_dcgan` or `ssgan_tf`.
+        folder: of the run.  One that was interrupted goes on where it stopped.
+        flags: of a new run, name → value; None is left out, True is given without a value.
+        measured: the entry of the summary by which a finished run is known.
+
+    Raises:
+        UserError: when the training does not end well; it has said why.
+    """
+    if measured not in summary(folder):
+        started = any(folder.glob("checkpoints/step-*"))
+        flags = {"resume": folder} if started else {"run_dir": folder, **flags}
+        if not started and (folder / "config.json").exists():
+            shutil.rmtree(folder)  # a run that ended before its first checkpoint
+        words = [
+            f"--{name}" if value is True else f"--{name}={value}"
+            for name, value in flags.items()
+            if value is not None
+        ]
+        if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
+            raise UserError(f"{folder}: the training did not end; its message is above")
+    return {k: v for k, v in summary(folder).items() if k != "versions"}
+
+
+def summary(folder: Path) -> dict:
+    """summary.json of a run; empty before the run ended."""
+    path = Path(folder) / "summary.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

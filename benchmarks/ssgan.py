@@ -1,0 +1,207 @@
+"""The semi-supervised GAN against the same classifier without it: the test error of few labels.
+
+    python -m benchmarks.ssgan --only mnist100 --data_dir DATA
+
+Each row below is a task: some kinds of training over some seeds, each a run of its own.  A run that is done
+is kept and one that was interrupted goes on, so the same command takes the table up again.  Writes
+results/ssgan_ROW.json, and results/ssgan_ROW.png: the error on held-out training pictures over training.
+The errors of the table are those of the test split, looked at once, with the last (averaged) weights.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import running
+from gan_common import cli
+from gan_common.cli import flag
+from gan_common.errors import UserError
+
+SAME_STEPS, SAME_TIME = "as many steps as", "as many minutes as"
+BASELINE = {"baseline": True, SAME_STEPS: "SSGAN"}
+# What each part of D's loss is worth: the classifier, with one of the other two parts, with both.
+PARTS = {
+    "labels alone": BASELINE,
+    "labels, consistency": {"unsupervised_weight": 0},
+    "labels, GAN": {"consistency_weight": 0},
+    "SSGAN": {},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One task of the table.
+
+    Attributes:
+        title: for the figure.
+        flags: of every run.
+        kinds: name → further flags.  A kind may take its length from another of the same seed.
+        seeds: how many, from 1 on.
+        required: error in percent that the mean of SSGAN must not exceed.
+    """
+
+    title: str
+    flags: Mapping[str, object]
+    kinds: Mapping[str, Mapping[str, object]]
+    seeds: int
+    required: float | None = None
+
+
+def _mnist(labels: int, **flags) -> dict:
+    return {"dataset": "mnist", "labels": labels, **flags}
+
+
+BOTH = {"SSGAN": {}, "baseline": BASELINE}
+CIFAR = {"dataset": "cifar10", "labels": 4000}
+ROWS: dict[str, Row] = {
+    "mnist100": Row("MNIST, 100 labels", _mnist(100, steps=12_000), BOTH, 3, 1.2),
+    "mnist100_parts": Row("MNIST, 100 labels, 4,000 steps", _mnist(100, steps=4000), PARTS, 3),
+    "mnist100_5min": Row("MNIST, 100 labels, 5 minutes", _mnist(100, max_minutes=5), BOTH, 3, 1.5),
+    "mnist100_improved": Row(
+        "MNIST, 100 labels, Improved GAN, 100 epochs",
+        _mnist(100, preset="improved", epochs=100),
+        {"SSGAN": {}},
+        1,
+        2.0,
+    ),
+    # 25 is not the same number of each class; 20 is the harder task.
+    "mnist20": Row("MNIST, 20 labels", _mnist(20, max_minutes=10), BOTH, 2),
+    "mnist50": Row("MNIST, 50 labels", _mnist(50, max_minutes=10), BOTH, 2),
+    "mnist1000": Row("MNIST, 1,000 labels", _mnist(1000, max_minutes=10), BOTH, 2),
+    "cifar4000": Row(
+        "CIFAR-10, 4,000 labels, 45 minutes",
+        {**CIFAR, "max_minutes": 45},
+        {**BOTH, "baseline, equal time": {"baseline": True, SAME_TIME: "SSGAN"}},
+        2,
+        35.0,
+    ),
+    "cifar4000_reference": Row(
+        "CIFAR-10, 4,000 labels, the repository's networks, 20 minutes",
+        {**CIFAR, "preset": "reference", "max_minutes": 20},
+        {"SSGAN": {}},
+        1,
+    ),
+    "mnist5k": Row(
+        "mnist5k, 100 labels, 3 minutes",
+        {"dataset": "mnist5k", "labels": 100, "max_minutes": 3},
+        BOTH,
+        3,
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of this command."""
+
+    only: tuple[str, ...] = flag((), f"rows, separated by commas: {', '.join(ROWS)} (default: all)")
+    data_dir: str | None = flag(None, "folder with the data sets (else $GAN_DATA_DIR)")
+    runs: str = flag("runs/benchmarks", "folder for the runs")
+    results: str = flag("results", "folder for the tables and the figures")
+
+
+def main(argv=None) -> None:
+    """The command."""
+    cli.run(_main, argv)
+
+
+def _main(argv) -> None:
+    options = Options(**cli.parse(Options, argv, __doc__))
+    for name in options.only:
+        if name not in ROWS:
+            raise UserError(f"--only {name}: unknown; the rows are {', '.join(ROWS)}")
+    for name in options.only or ROWS:
+        measure(name, ROWS[name], options)
+
+
+def measure(name: str, row: Row, options: Options) -> dict:
+    """Train what is not trained yet of a row; print, draw and write what came out."""
+    found: dict[str, dict[str, dict]] = {kind: {} for kind in row.kinds}
+    curves: dict[str, list] = {kind: [] for kind in row.kinds}
+    for seed in range(1, row.seeds + 1):
+        # A kind that takes its length from another comes after it.
+        for kind in sorted(row.kinds, key=lambda kind: _follows(row.kinds[kind]) is not None):
+            folder = Path(options.runs) / f"ssgan-{name}" / f"{kind.replace(', ', '-')}-{seed}"
+            summaries = {other: of.get(str(seed)) for other, of in found.items()}
+            flags = {**flags_of(row, kind, summaries), "seed": seed, "data_dir": options.data_dir}
+            summary = running.train("ssgan_tf", folder, flags, measured="test_error")
+            found[kind][str(seed)] = summary
+            curves[kind].append(_held_out_errors(folder))
+    errors = {
+        kind: [100 * summary["test_error"] for summary in runs.values()]
+        for kind, runs in found.items()
+    }
+    table = {
+        kind: {"mean": float(np.mean(values)), "std": float(np.std(values)), "each": values}
+        for kind, values in errors.items()
+    }
+    content = {
+        "command": f"python -m benchmarks.ssgan --only {name}",
+        "title": row.title,
+        "cores": os.cpu_count(),
+        "test_error_percent": table,
+        "runs": found,
+    }
+    if row.required is not None:
+        content["required_percent"] = row.required
+    _report(name, row, table, curves, Path(options.results))
+    cli.write_json(Path(options.results) / f"ssgan_{name}.json", content)
+    return content
+
+
+def flags_of(row: Row, kind: str, summaries: Mapping[str, dict | None]) -> dict:
+    """The flags of one run of a row.
+
+    Args:
+        row: the task.
+        kind: of training.
+        summaries: kind → the summary of the run of the same seed, for those that are done.
+    """
+    extra = dict(row.kinds[kind])
+    same_steps, same_time = extra.pop(SAME_STEPS, None), extra.pop(SAME_TIME, None)
+    flags = dict(row.flags)
+    if same_steps or same_time:
+        flags.pop("epochs", None)
+        flags.pop("steps", None)
+        flags.pop("max_minutes", None)
+    if same_steps:
+        flags["steps"] = summaries[same_steps]["steps"]
+    if same_time:
+        flags["max_minutes"] = round(summaries[same_time]["seconds"] / 60, 2)
+    return {**flags, **extra}
+
+
+def _follows(kind: Mapping[str, object]) -> str | None:
+    """The kind whose length this one takes, if any."""
+    return kind.get(SAME_STEPS) or kind.get(SAME_TIME)
+
+
+def _held_out_errors(folder: Path) -> tuple[list[int], list[float]]:
+    """Steps, and the error in percent on held-out training pictures at each."""
+    from gan_common import runs
+
+    rows = runs.Run(folder).rows()
+    return [int(row["step"]) for row in rows], [100 * row["held_out_error"] for row in rows]
+
+
+def _report(name: str, row: Row, table, curves, results: Path) -> None:
+    from gan_common import plotting
+
+    print(row.title)
+    for kind, found in table.items():
+        each = "  ".join(f"{value:.2f}" for value in found["each"])
+        print(f"  {kind:<22}{found['mean']:6.2f}% ± {found['std']:.2f}   ({each})")
+    if row.required is not None:
+        met = table["SSGAN"]["mean"] <= row.required
+        print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")
+    labelled = {f"{kind}: {table[kind]['mean']:.2f}%": curves[kind] for kind in curves}
+    figure = results / f"ssgan_{name}.png"
+    plotting.error_curves(figure, labelled, f"{row.title}: error on held-out pictures")
+    print(f"  {figure}")
+
+
+if __name__ == "__main__":
+    main()

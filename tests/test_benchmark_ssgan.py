@@ -1,0 +1,90 @@
+"""The table of the semi-supervised GAN: which runs it takes, and what it makes of them."""
+
+import csv
+import json
+
+import pytest
+
+from benchmarks import running, ssgan
+from gan_common import cli
+from gan_common.errors import UserError
+
+ROW = ssgan.Row(
+    "digits",
+    {"dataset": "mnist", "max_minutes": 2},
+    {
+        "equal time": {"baseline": True, ssgan.SAME_TIME: "SSGAN"},
+        "baseline": ssgan.BASELINE,
+        "SSGAN": {},
+    },
+    seeds=2,
+    required=1.0,
+)
+
+
+def test_a_kind_takes_its_length_from_another():
+    done = {"SSGAN": {"steps": 70, "seconds": 90.0}}
+    assert ssgan.flags_of(ROW, "SSGAN", {}) == {"dataset": "mnist", "max_minutes": 2}
+    same_steps = {"dataset": "mnist", "baseline": True, "steps": 70}
+    assert ssgan.flags_of(ROW, "baseline", done) == same_steps
+    same_time = {"dataset": "mnist", "baseline": True, "max_minutes": 1.5}
+    assert ssgan.flags_of(ROW, "equal time", done) == same_time
+
+
+def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_path, monkeypatch):
+    order = []
+
+    def pretend(package, folder, flags, measured):
+        order.append((folder.name, flags["seed"], flags.get("steps")))
+        folder.mkdir(parents=True)
+        with open(folder / "metrics.csv", "w", newline="") as file:
+            csv.writer(file).writerows([["step", "held_out_error"], [10, 0.5], [20, 0.25]])
+        error = 0.2 if flags.get("baseline") else 0.01 * flags["seed"]
+        return {"test_error": error, "steps": 20, "seconds": 3.0}
+
+    monkeypatch.setattr(running, "train", pretend)
+    options = ssgan.Options(runs=str(tmp_path / "runs"), results=str(tmp_path))
+    ssgan.measure("digits", ROW, options)
+    expected = ["SSGAN-1", "equal time-1", "baseline-1", "SSGAN-2", "equal time-2", "baseline-2"]
+    assert [name for name, _, _ in order] == expected
+    assert order[2] == ("baseline-1", 1, 20)
+    written = json.loads((tmp_path / "ssgan_digits.json").read_text())
+    table = written["test_error_percent"]
+    assert table["SSGAN"] == {"mean": 1.5, "std": 0.5, "each": [1.0, 2.0]}
+    assert table["baseline"]["mean"] == 20.0
+    assert (tmp_path / "ssgan_digits.png").stat().st_size > 0
+
+
+def test_an_unknown_row_is_refused_with_the_known_ones(capsys):
+    with pytest.raises(SystemExit) as end:
+        ssgan.main(["ssgan", "--only", "mnist7"])
+    assert end.value.code == 2
+    assert "mnist100" in capsys.readouterr().err
+
+
+def test_a_training_is_found_done_taken_up_or_started(tmp_path, monkeypatch):
+    commands = []
+
+    def pretend(words):
+        commands.append(words[1:])
+        cli.write_json(tmp_path / "run" / "summary.json", {"fid": 1.0, "versions": {}})
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.setattr(running.subprocess, "run", pretend)
+    flags = {"baseline": True, "seed": 3, "data_dir": None}
+    assert running.train("ssgan_tf", tmp_path / "run", flags, "fid") == {"fid": 1.0}
+    new = [f"--run_dir={tmp_path / 'run'}", "--baseline", "--seed=3"]
+    assert commands == [["-m", "ssgan_tf.train", *new]]
+    assert running.train("ssgan_tf", tmp_path / "run", flags, "fid") == {"fid": 1.0}
+    assert len(commands) == 1  # done
+    (tmp_path / "run" / "checkpoints" / "step-00000001").mkdir(parents=True)
+    running.train("ssgan_tf", tmp_path / "run", flags, "test_error")
+    assert commands[1] == ["-m", "ssgan_tf.train", f"--resume={tmp_path / 'run'}"]
+
+
+def test_a_training_that_fails_stops_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        running.subprocess, "run", lambda words: type("Failed", (), {"returncode": 2})
+    )
+    with pytest.raises(UserError, match="did not end"):
+        running.train("ssgan_tf", tmp_path / "run", {}, "fid")
