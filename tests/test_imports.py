@@ -14,6 +14,7 @@ ALLOWED = {
     "keras_dcgan": {"keras_dcgan", "gan_common"},
     "ssgan_tf": {"ssgan_tf", "gan_common"},
     **{folder: {*PACKAGES, folder} for folder in OUTSIDE},
+    "tests": {*PACKAGES, "benchmarks", "tests"},
 }
 
 
