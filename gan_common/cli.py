@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import types
 import typing
@@ -133,6 +134,9 @@ def from_json(config_class, path: Path):
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(saved, dict):
             raise ValueError("it is not a JSON object")
+        package = saved.pop("package", mine := config_class.__module__.partition(".")[0])
+        if package != mine:
+            raise ValueError(f"it is of a run of {package}, and this command is {mine}'s")
         hints = typing.get_type_hints(config_class)
         unknown = sorted(set(saved) - set(hints))
         if unknown:
@@ -203,6 +207,15 @@ def resumed(config_class, given: dict):
     return dataclasses.replace(config, **changed)
 
 
+def sync(path: Path) -> None:
+    """Have the operating system put a file, or a folder's list of names, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write(temporary)` make a file, then rename it to `path`: it is there whole or not at all.
 
@@ -214,6 +227,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
+        sync(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -228,6 +242,29 @@ def write_json(path: Path, content: dict) -> None:
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM outside the training loop, which has a handler of its own."""
+
+
+def _terminate(_number, _frame):
+    raise Terminated
+
+
+@contextlib.contextmanager
+def when_interrupted(advice: str):
+    """Have `run` say how to go on when what is inside is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(advice)
+        raise
+
+
+def _one_line(text: str) -> str:
+    """The text on one line; what would move a terminal's cursor is spelt out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+
+
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
     """Call a command's main; say what a person can mend in one line, status 2.
 
@@ -235,17 +272,39 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     mean interrupted and terminated.
     """
     argv = sys.argv if argv is None else argv
+    name = Path(argv[0]).stem
+    if hasattr(sys.stdout, "reconfigure"):  # a name that is no text is printed, not stumbled over
+        sys.stdout.reconfigure(errors="backslashreplace")
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         status = main(argv) or 0
     except UserError as error:
-        name = Path(argv[0]).stem
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{name}: {_one_line(str(error))}", file=sys.stderr)
         status = 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        status = 130
+    except KeyboardInterrupt as stop:
+        what = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        print("; ".join([what, *getattr(stop, "__notes__", [])]), file=sys.stderr)
+        status = 143 if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         # The reader went away (`| head`); there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
+    except Exception as error:
+        if type(error).__name__ not in (
+            "MemoryError",
+            "ResourceExhaustedError",
+            "_ArrayMemoryError",
+        ):
+            raise
+        print(
+            f"{name}: not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
+            "--image_size or --width",
+            file=sys.stderr,
+        )
+        status = 2
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
     sys.exit(status)

@@ -3,7 +3,7 @@
 Both packages use it: `keras_dcgan` from a callback under `fit`, `ssgan_tf` from its own loop.
 """
 
-import os
+import math
 import shutil
 import signal
 import sys
@@ -14,7 +14,10 @@ import keras
 import numpy as np
 
 from gan_common import runs
+from gan_common.checkpoints import Checkpoints
 from gan_common.errors import UserError
+from gan_common.lock import Lock
+from gan_common.signals import StopSignals
 
 # What the progress line shows of a step's numbers, and how.
 SHOWN = {
@@ -30,11 +33,12 @@ class Recorder:
 
     Args:
         run: the run.
-        variables: what a checkpoint holds, see `runs.Checkpoints`.
+        variables: what a checkpoint holds, see `checkpoints.Checkpoints`.
         draw_samples: () → uint8 pictures (N, H, W, C) of one fixed set of latents.
         steps_per_epoch, total_steps, batch_size: of the training.
         log_every, sample_every, save_every: in steps.
         max_minutes: training time after which the run ends, over all its parts; None is no limit.
+        quality: () → a number, the lower the better, that the best checkpoint is chosen by.
     """
 
     def __init__(
@@ -50,9 +54,12 @@ class Recorder:
         sample_every: int,
         save_every: int,
         max_minutes: float | None = None,
+        quality: Callable[[], float] | None = None,
     ):
         self.run, self.draw_samples = run, draw_samples
-        self.checkpoints = runs.Checkpoints(run, variables)
+        self.checkpoints = Checkpoints(run, variables)
+        self.quality = quality
+        self._lock, self._signals = Lock(run.folder), StopSignals(self._on_stop)
         self.steps_per_epoch, self.total_steps = steps_per_epoch, total_steps
         self.batch_size = batch_size
         self.log_every, self.sample_every, self.save_every = log_every, sample_every, save_every
@@ -62,41 +69,87 @@ class Recorder:
         self.interrupted: int | None = None  # the signal that asked to stop
         self._sums: dict[str, float] = {}
         self._count = 0
-        self._previous_handlers: dict[int, object] = {}
 
     def restore(self) -> int:
-        """Go back to the newest sound checkpoint; the number of steps that it had done."""
-        state = self.checkpoints.restore()
-        if state is not None:
-            self.step, self.seconds = state["step"], state["seconds"]
-            self._sums, self._count = state["sums"], state["count"]
-        self.run.forget_after(self.step)
+        """Go back to the newest sound checkpoint; the number of steps that it had done.
+
+        Raises:
+            UserError: another process trains in the folder; or as `Checkpoints.restore`.
+        """
+        self._lock.acquire()
+        try:
+            if self._lock.stale:
+                print(
+                    f"{self._lock.stale} ended without closing the run; going on from its last "
+                    "checkpoint",
+                    file=sys.stderr,
+                )
+            state = self.checkpoints.restore()
+            if state is not None:
+                self._take_up(state)
+            self.run.forget_after(self.step)
+        except BaseException:
+            self._lock.release()
+            raise
         return self.step
 
+    def _take_up(self, state: Mapping) -> None:
+        try:
+            self.step, self.seconds = int(state["step"]), float(state["seconds"])
+            self._sums = {str(name): float(value) for name, value in state["sums"].items()}
+            self._count = int(state["count"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(
+                f"{self.checkpoints.folder}: the newest checkpoint does not say where the training "
+                f"stood ({error!r}); remove it to go on from the one before"
+            ) from error
+
     def save(self) -> None:
-        """Write a checkpoint of now."""
+        """Write a checkpoint of now.
+
+        Raises:
+            UserError: NaN or infinity in the numbers or the variables, or a disk that is full: the
+                checkpoints before are left as they were.
+        """
+        self._check_finite()
+        if (group := self.checkpoints.not_finite()) is not None:
+            raise self._diverged(group, "no longer finite")
+        self.run.sync()
         state = {"step": self.step, "seconds": self.seconds}
-        self.checkpoints.save(self.step, {**state, "sums": self._sums, "count": self._count})
+        state |= {"sums": self._sums, "count": self._count}
+        self.checkpoints.save(self.step, state, None if self.quality is None else self.quality())
+
+    def _check_finite(self) -> None:
+        for name, total in self._sums.items():
+            if not math.isfinite(total):
+                raise self._diverged(name, total)
+
+    def _diverged(self, name: str, value) -> UserError:
+        return UserError(
+            f"{name} is {value} at step {self.step}: the training has diverged; the last checkpoint "
+            "is sound. Start again with a lower learning rate"
+        )
 
     def __enter__(self) -> "Recorder":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous_handlers[number] = signal.signal(number, self._on_signal)
-        self._mark = self._shown = time.perf_counter()
-        self._start = (self.step, self.seconds)
-        if self.step == 0:
-            self.run.add_sample(0, self.draw_samples())
+        self._lock.acquire()
+        self._signals.__enter__()
+        try:
+            self._mark = self._shown = time.perf_counter()
+            self._start = (self.step, self.seconds)
+            if self.step == 0:
+                self.run.add_sample(0, self.draw_samples())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
+        self.run.close()
+        self._signals.__exit__()
+        self._lock.release()
 
-    def _on_signal(self, number, _frame):
-        if self.interrupted == signal.SIGINT == number:
-            os._exit(128 + number)  # asked twice: at once
+    def _on_stop(self, number: int) -> None:
         self.interrupted = number
-        name = signal.Signals(number).name
-        print(f"\n{name}: finishing the step, then saving", file=sys.stderr, flush=True)
 
     def after_step(self, step: int, values: Mapping[str, float]) -> bool:
         """Record that `step` steps are done; True when the training should stop.
@@ -117,21 +170,19 @@ class Recorder:
             self._log_row()
         if step % self.sample_every == 0 or complete:
             self.run.add_sample(step, self.draw_samples())
+        try:
+            self._show_progress(values)
+        except OSError:  # whoever read the progress has gone: save, and stop
+            self.interrupted = self.interrupted or getattr(signal, "SIGPIPE", signal.SIGTERM)
         if step % self.save_every == 0 or self.finished:
             self.save()
-        self._show_progress(values)
         # Samples and checkpoints are not training: their time is left out of `seconds`.
         self._mark = time.perf_counter()
         return self.finished
 
     def _log_row(self) -> None:
+        self._check_finite()
         means = {name: total / self._count for name, total in self._sums.items()}
-        for name, value in means.items():
-            if not np.isfinite(value):
-                raise UserError(
-                    f"{name} is {value} at step {self.step}: the training has diverged; the last "
-                    f"checkpoint is sound. Start again with a lower learning rate"
-                )
         epoch = self.step / self.steps_per_epoch
         row = {"step": self.step, "epoch": round(epoch, 4), "seconds": round(self.seconds, 3)}
         self.run.log({**row, "images_per_second": round(self.images_per_second, 1), **means})

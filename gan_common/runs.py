@@ -4,33 +4,34 @@
         config.json      what the run was started with; --resume reads it
         dataset.json     the pictures' shape and the class names, so that generating needs no data
         metrics.csv      a row every few steps, means over the steps since the row before
-        checkpoints/     step-00001234/: all variables and where the run stood; the last three are kept
+        checkpoints/     step-00001234/: all variables and where the run stood; the last three and the best
         samples/*.png    one fixed set of latents over training, and samples.gif of them
         tensorboard/     the same curves and pictures for TensorBoard
         summary.json     seconds, steps, images per second, versions, what was measured
+        .lock            which process is training in it, see `gan_common.lock`
 
-`gan_common.recorder` fills it while a training goes on.
+`gan_common.recorder` fills it while a training goes on, `gan_common.checkpoints` keeps the checkpoints.
 """
 
 import csv
-import hashlib
 import json
-import os
+import math
 import platform
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import cli, plotting
+from gan_common import cli, lock, plotting
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 
-KEPT_CHECKPOINTS = 3
+FOLDERS = ("checkpoints", "samples", "tensorboard")
+# What a process that was killed while it wrote a file leaves: names as in `cli` and `plotting`.
+UNFINISHED = re.compile(r"\.\d+-.+|\..+\.\d+\.tmp")
 
 
 class Run:
@@ -46,33 +47,70 @@ class Run:
         """Make the folder of a new run; write its configuration and what it is trained on.
 
         Raises:
-            UserError: when the folder already holds something, or cannot be written.
+            UserError: when the folder already holds something, cannot be written, or is another's.
         """
-        if run_dir is None:
-            path = config["dataset"].removeprefix("folder:").strip("/")
-            stem = "".join(c if c.isalnum() else "-" for c in path)[-40:]
-            parent = Path("runs") / package
-            number = 1
-            while (folder := parent / f"{stem}-{config['preset']}-{number}").exists():
-                number += 1
-        else:
-            folder = Path(run_dir)
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                raise UserError(
-                    f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
-                    "or name a new folder"
-                )
+        folder = _numbered(config, package) if run_dir is None else Path(run_dir)
+        taken = UserError(
+            f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
+            "or name a new folder"
+        )
         try:
-            for part in ("checkpoints", "samples", "tensorboard"):
-                (folder / part).mkdir(parents=True, exist_ok=True)
+            str(folder).encode()  # TensorFlow takes no other names
+            if folder.exists() and not folder.is_dir():
+                raise taken
+            folder.mkdir(parents=True, exist_ok=True)
+            with lock.Lock(folder):
+                if not _is_unused(folder):
+                    raise taken
+                for part in FOLDERS:
+                    (folder / part).mkdir(exist_ok=True)
+                facts = {
+                    "image_shape": list(dataset.image_shape),
+                    "class_names": list(dataset.class_names),
+                    "pictures": len(dataset.x_train),
+                }
+                cli.write_json(folder / "dataset.json", facts)
+                cli.write_json(folder / "config.json", {"package": package, **config})
+        except UnicodeEncodeError as error:
+            raise UserError(f"--run_dir {folder}: is no UTF-8 text; name another folder") from error
         except OSError as error:
             raise UserError(
                 f"--run_dir {folder}: cannot be made: {error.strerror}; name a folder you can write to"
             ) from error
-        facts = {"image_shape": list(dataset.image_shape), "class_names": list(dataset.class_names)}
-        cli.write_json(folder / "dataset.json", facts)
-        cli.write_json(folder / "config.json", config)
         return cls(folder)
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """Refuse to go on with other pictures than the run began with.
+
+        Raises:
+            UserError: another size, other classes, or another number of training pictures.
+        """
+        shape, names = self.dataset_facts()
+        began = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
+        for what, then, now in (
+            ("pictures of", shape, dataset.image_shape),
+            ("the classes", tuple(names), dataset.class_names),
+            ("a number of training pictures of", began.get("pictures"), len(dataset.x_train)),
+        ):
+            if then is not None and then != now:
+                raise UserError(
+                    f"--resume {self.folder}: the run began with {what} {then}, the data now have "
+                    f"{now}; put the data back, or start a new run"
+                )
+
+    def identity(self) -> dict:
+        """What a checkpoint is of, as far as the folder says: package, preset, pictures, latents."""
+        identity = {}
+        for name, keys in (
+            ("config.json", ("package", "preset", "latent_dim", "width", "tricks")),
+            ("dataset.json", ("image_shape",)),
+        ):
+            try:
+                found = json.loads((self.folder / name).read_text(encoding="utf-8"))
+                identity |= {key: found[key] for key in keys if key in found}
+            except (OSError, ValueError, TypeError, RecursionError):
+                continue
+        return identity
 
     def dataset_facts(self) -> tuple[tuple[int, ...], list[str]]:
         """Shape of the pictures (height, width, channels) and names of the classes."""
@@ -80,9 +118,11 @@ class Run:
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
             shape, names = tuple(facts["image_shape"]), list(facts["class_names"])
-            if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape) or not names:
-                raise ValueError(f"image_shape is {shape}, class_names is {names}")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if len(shape) != 3 or not all(isinstance(n, int) and 0 < n < 10**5 for n in shape):
+                raise ValueError(f"image_shape is {shape}")
+            if not names or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"class_names is {names}")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: damaged ({error}); restore it, or start a new run") from error
         return shape, names
 
@@ -90,48 +130,83 @@ class Run:
 
     def log(self, row: Mapping[str, float]) -> None:
         """Append a row to metrics.csv and to TensorBoard.  `row["step"]` is the x axis."""
-        new = not self.metrics_file.exists()
         try:
             with open(self.metrics_file, "a", newline="", encoding="utf-8") as file:
                 table = csv.DictWriter(file, fieldnames=list(row))
-                if new:
+                if file.tell() == 0:
                     table.writeheader()
                 table.writerow(row)
         except OSError as error:
-            raise UserError(
-                f"{self.metrics_file}: cannot be written: {error.strerror}; the checkpoints before "
-                f"are intact, go on with --resume {self.folder}"
-            ) from error
+            raise self._unwritable(self.metrics_file, error) from error
         with self._tensorboard().as_default(step=int(row["step"])):
             for name, value in row.items():
                 if name not in ("step", "epoch"):
                     tf.summary.scalar(name, value)
 
-    def rows(self) -> list[dict[str, float]]:
-        """What metrics.csv holds, as numbers."""
-        if not self.metrics_file.exists():
+    def _unwritable(self, path: Path, error: OSError) -> UserError:
+        return UserError(
+            f"{path}: cannot be written: {error.strerror or error}; the checkpoints before are intact, "
+            f"go on with --resume {self.folder}"
+        )
+
+    def _lines(self) -> list[str]:
+        """The whole lines of metrics.csv, header first: a row that was cut off does not count."""
+        try:
+            text = self.metrics_file.read_bytes().decode()
+        except FileNotFoundError:
             return []
-        with open(self.metrics_file, newline="", encoding="utf-8") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.metrics_file}: cannot be read: {error}; remove it") from error
+        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def rows(self) -> list[dict[str, float]]:
+        """What metrics.csv holds, as numbers.
+
+        Raises:
+            UserError: naming the line that is damaged.
+        """
+        lines = self._lines()
+        rows = []
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                rows.append({name: float(value) for name, value in row.items()})
+                if not math.isfinite(rows[-1]["step"]):
+                    raise ValueError
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{self.metrics_file}: line {number} is damaged; remove that line"
+                ) from error
+        return rows
 
     def forget_after(self, step: int) -> None:
         """Drop rows and samples later than `step`: a resumed run makes them again."""
-        rows = self.rows()
-        keep = [row for row in rows if row["step"] <= step]
-        if len(keep) < len(rows):
-            lines = self.metrics_file.read_text(encoding="utf-8").splitlines(keepends=True)
-            temporary = self.metrics_file.with_suffix(".tmp")
-            temporary.write_text("".join(lines[: len(keep) + 1]), encoding="utf-8")
-            os.replace(temporary, self.metrics_file)
+        kept = sum(row["step"] <= step for row in self.rows())
+        text = "".join(self._lines()[: kept + 1])
+        if self.metrics_file.exists() and len(text.encode()) < self.metrics_file.stat().st_size:
+            cli.write_whole(self.metrics_file, lambda path: path.write_bytes(text.encode()))
         for picture in self.sample_files():
             if int(picture.stem.rpartition("-")[2]) > step:
                 picture.unlink()
+        for path in (*self.folder.iterdir(), *(self.folder / "samples").iterdir()):
+            if UNFINISHED.fullmatch(path.name):
+                path.unlink()
+
+    def sync(self) -> None:
+        """Have the rows and samples so far on the disk before a checkpoint that counts on them."""
+        for path in (self.metrics_file, *self.sample_files()[-1:], self.folder / "samples"):
+            try:
+                cli.sync(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise self._unwritable(path, error) from error
 
     # ----------------------------------------------------------------- pictures
 
     def sample_files(self) -> list[Path]:
         """The sample grids, oldest first."""
-        return sorted((self.folder / "samples").glob("step-*.png"))
+        found = (self.folder / "samples").glob("step-*.png")
+        return sorted(p for p in found if p.stem.removeprefix("step-").isdecimal())
 
     def add_sample(self, step: int, images: np.ndarray) -> Path:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
@@ -153,130 +228,53 @@ class Run:
             self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
         return self._writer
 
+    def close(self) -> None:
+        """Close TensorBoard's file; a later row opens a new one."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
     # ------------------------------------------------------------------ summary
 
     def summarise(self, **values) -> None:
         """Add `values` to summary.json beside the versions that made them."""
         path = self.folder / "summary.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         versions = {
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
             "numpy": np.__version__,
         }
-        cli.write_json(path, {**known, **values, "versions": versions})
+        cli.write_json(path, {**self.summary(), **values, "versions": versions})
 
     def summary(self) -> dict:
         """What summary.json holds; empty before the run ended."""
         path = self.folder / "summary.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-
-# ---------------------------------------------------------------------- checkpoints
-
-
-def _sync(path: Path) -> None:
-    """Have the operating system put a file, or a folder's list of names, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Checkpoints:
-    """All of a training's state on disk, so that the last good one survives anything.
-
-    Args:
-        run: the run.
-        variables: name → list of Keras or TensorFlow variables: nets, optimisers, averages, step.
-    """
-
-    def __init__(self, run: Run, variables: Mapping[str, Sequence]):
-        self.run = run
-        self.folder = run.folder / "checkpoints"
-        plain = {
-            name: [v.value if isinstance(v, keras.Variable) else v for v in group]
-            for name, group in variables.items()
-        }
-        self._checkpoint = tf.train.Checkpoint(**plain)
-
-    def save(self, step: int, state: dict) -> Path:
-        """Write variables and `state` (JSON) under a temporary name, sync, rename, drop the oldest.
-
-        Raises:
-            UserError: when the disk is full or read-only; the earlier checkpoints are left as they were.
-        """
-        final = self.folder / f"step-{step:08d}"
-        if final.exists() and not self._problem(final):
-            return final  # resumed, and stopped again before the next step
-        temporary = self.folder / f".step-{step:08d}.tmp"
         try:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
-            self._checkpoint.write(str(temporary / "variables"))
-            digests = {p.name: _digest(p) for p in sorted(temporary.iterdir())}
-            manifest = {"step": step, "state": state, "sha256": digests}
-            (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-            for path in temporary.iterdir():
-                _sync(path)
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(temporary, final)
-            _sync(self.folder)
-        except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise UserError(
-                f"{final}: the checkpoint cannot be written ({error}); the earlier ones are intact: "
-                f"make room, then go on with --resume {self.run.folder}"
-            ) from error
-        for old in self.paths()[:-KEPT_CHECKPOINTS]:
-            shutil.rmtree(old, ignore_errors=True)
-        return final
+            known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            if not isinstance(known, dict):
+                raise ValueError("it is not a JSON object")
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{path}: damaged ({error}); remove it") from error
+        return known
 
-    def paths(self) -> list[Path]:
-        """Checkpoints on disk, oldest first."""
-        return sorted(p for p in self.folder.glob("step-*") if p.is_dir())
 
-    def restore(self) -> dict | None:
-        """Load the newest sound checkpoint; its `state`, or None when there is none yet.
+def _numbered(config: Mapping, package: str) -> Path:
+    """The first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet."""
+    path = config["dataset"].removeprefix("folder:").strip("/")
+    stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in path)[-40:]
+    number = 1
+    while (folder := Path("runs") / package / f"{stem}-{config['preset']}-{number}").exists():
+        number += 1
+    return folder
 
-        A damaged one is named on stderr and the one before is used.
 
-        Raises:
-            UserError: when there are checkpoints and none is sound, or the variables do not fit.
-        """
-        for path in reversed(self.paths()):
-            problem = self._problem(path)
-            if problem:
-                print(f"{path}: {problem}; using the checkpoint before it", file=sys.stderr)
-                continue
-            try:
-                self._checkpoint.read(str(path / "variables")).assert_consumed()
-            except (ValueError, AssertionError, tf.errors.OpError) as error:
-                raise UserError(
-                    f"{path}: does not fit the networks of this configuration: {error}"
-                ) from error
-            return json.loads((path / "manifest.json").read_text(encoding="utf-8"))["state"]
-        if self.paths():
-            raise UserError(f"{self.folder}: no checkpoint is sound; start a new run")
-        return None
-
-    @staticmethod
-    def _problem(path: Path) -> str | None:
-        """Why a checkpoint cannot be trusted, if so."""
-        try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-            for name, digest in manifest["sha256"].items():
-                if _digest(path / Path(name).name) != digest:
-                    return f"{name} is damaged (its checksum differs)"
-            if not isinstance(manifest["state"], dict) or not manifest["sha256"]:
-                return "manifest.json is damaged"
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            return f"damaged ({error!r})"
-        return None
+def _is_unused(folder: Path) -> bool:
+    """Whether it is empty, or holds only what a run that died while it was made left behind."""
+    for path in folder.iterdir():
+        if path.name in FOLDERS and path.is_dir():
+            if any(path.iterdir()):
+                return False
+        elif path.name not in ("dataset.json", lock.NAME) and not UNFINISHED.fullmatch(path.name):
+            return False
+    return True

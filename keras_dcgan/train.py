@@ -46,6 +46,7 @@ def train(config: Config) -> int:
     gan = models.build(config, dataset.image_shape, dataset.num_classes)
     if config.resume:
         run = runs.Run(Path(config.resume))
+        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} pictures of {dataset.name}")
@@ -60,10 +61,11 @@ def train(config: Config) -> int:
         sample_every=max(1, round(config.sample_every * steps_per_epoch)),
         save_every=max(1, round(config.save_every * steps_per_epoch)),
         max_minutes=config.max_minutes,
+        quality=lambda: gan.thumbnail_distance(dataset.x_train),
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
-    else:
+    if not recorder.step:
         gan.initialise_from(dataset.x_train[: config.batch_size])
     with recorder:
         fit(gan, dataset, config, recorder)
@@ -76,7 +78,8 @@ def train(config: Config) -> int:
     measured = {}
     if config.evaluate:
         try:
-            measured = evaluate.evaluate(run, gan, dataset)
+            with cli.when_interrupted(f"the run is saved; --resume {run.folder} measures it"):
+                measured = evaluate.evaluate(run, gan, dataset)
         except UserError as error:  # the training itself is done and saved
             print(f"not measured: {error}")
     if config.json:

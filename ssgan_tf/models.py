@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import runs, sampling, tricks
+from gan_common import checkpoints, runs, sampling, tricks
 from gan_common.errors import UserError
 from gan_common.losses import discriminator_loss
 from ssgan_tf import losses
@@ -56,7 +56,7 @@ def restore(run: runs.Run, config: Config, image_shape, num_classes: int) -> "SS
         UserError: when the run has no checkpoint yet.
     """
     gan = build(config, image_shape, num_classes)
-    if runs.Checkpoints(run, gan.checkpoint_variables()).restore() is None:
+    if checkpoints.Checkpoints(run, gan.checkpoint_variables()).restore() is None:
         raise UserError(f"{run.folder}: has no checkpoint yet; train on with --resume {run.folder}")
     return gan
 

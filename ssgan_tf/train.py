@@ -100,6 +100,26 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
     return Parts(labelled, x[labelled], y[labelled], pool, x[held], y[held])
 
 
+def keep_labelled(path: Path, labelled: np.ndarray) -> None:
+    """Save which pictures' labels are seen, or check that a resumed run sees those it began with."""
+    if path.exists():
+        try:
+            same = np.array_equal(np.load(path, allow_pickle=False), labelled)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{path}: damaged ({error}); remove it") from error
+        if not same:
+            raise UserError(
+                f"{path}: other pictures are labelled now; put the data back as they were"
+            )
+        return
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it
+            np.save(file, labelled)
+
+    cli.write_whole(path, write)
+
+
 def train(config: Config) -> int:
     """Train by `config` and measure the result.
 
@@ -130,9 +150,10 @@ def train(config: Config) -> int:
         return follow(gan, parts, config, strategy, total_steps)
     if config.resume:
         run = runs.Run(Path(config.resume))
+        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "ssgan_tf", dataset)
-        np.save(run.folder / "labelled.npy", parts.labelled)
+    keep_labelled(run.folder / "labelled.npy", parts.labelled)
     kind = "baseline" if config.baseline else config.preset
     print(
         f"{run.folder}: {kind} on {len(parts.labelled)} labelled and {len(parts.x_unlabelled)} "
@@ -154,6 +175,7 @@ def train(config: Config) -> int:
         sample_every=interval(config.sample_every),
         save_every=interval(config.save_every),
         max_minutes=config.max_minutes,
+        quality=(lambda: gan.error(parts.x_held, parts.y_held)) if len(parts.x_held) else None,
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
@@ -172,7 +194,8 @@ def train(config: Config) -> int:
     measured = {}
     if config.evaluate:  # the only look at the test split
         try:
-            measured = evaluate.evaluate(run, gan, dataset)
+            with cli.when_interrupted(f"the run is saved; --resume {run.folder} measures it"):
+                measured = evaluate.evaluate(run, gan, dataset)
         except UserError as error:  # the training itself is done and saved
             print(f"not measured: {error}")
     if config.json:
@@ -419,24 +442,25 @@ class Follower:
         self.step = step
 
     def __enter__(self):
-        def on_signal(number, _frame):
-            self.interrupted = number
+        from gan_common.signals import StopSignals
 
-        self._handlers = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        self._signals = StopSignals(self._on_stop).__enter__()
         return self
 
     def __exit__(self, *_):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
+        self._signals.__exit__()
+
+    def _on_stop(self, number: int) -> None:
+        self.interrupted = number
 
 
 def follow(gan, parts: Parts, config: Config, strategy, total_steps: int) -> int:
     """The training of a worker other than the first, which keeps the run's folder."""
-    from gan_common import runs
+    from gan_common import checkpoints, runs
 
     start = 0
     if config.resume:
-        state = runs.Checkpoints(
+        state = checkpoints.Checkpoints(
             runs.Run(Path(config.resume)), gan.checkpoint_variables()
         ).restore()
         start = state["step"] if state else 0

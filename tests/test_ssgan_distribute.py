@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_common import cli, runs
+from gan_common import checkpoints, cli, runs
 from gan_common.errors import UserError
 from ssgan_tf import models, train
 from ssgan_tf.config import Config, resolve
@@ -135,9 +135,9 @@ def test_when_a_worker_dies_the_other_stops_and_the_run_goes_on_later(folder):
     ports = free_ports(2)
     more = {"epochs": 10_000, "save_every": 0.2, "distribute": "multiworker", "ports": ports}
     (first, first_log), (second, _) = (start(folder, "dying", worker=i, **more) for i in range(2))
-    checkpoints = runs.Checkpoints(runs.Run(folder / "dying"), {})
+    kept = checkpoints.Checkpoints(runs.Run(folder / "dying"), {})
     until = time.monotonic() + 300
-    while not checkpoints.paths() and time.monotonic() < until and first.poll() is None:
+    while not kept.paths() and time.monotonic() < until and first.poll() is None:
         time.sleep(0.1)
     second.send_signal(signal.SIGKILL)
     second.wait()
@@ -146,7 +146,7 @@ def test_when_a_worker_dies_the_other_stops_and_the_run_goes_on_later(folder):
     assert time.monotonic() - killed < 60
     assert "another worker is gone" in first_log.read_text()
     assert "Traceback" not in first_log.read_text()
-    manifest = json.loads((checkpoints.paths()[-1] / "manifest.json").read_text())
+    manifest = json.loads((kept.paths()[-1] / "manifest.json").read_text())
     # One machine is left: it goes on alone for a moment.
     resume = {"resume": folder / "dying", "max_minutes": (manifest["state"]["seconds"] + 1) / 60}
     process, log = start(folder, "resumed", worker=0, ports=free_ports(1), **resume)

@@ -1,0 +1,54 @@
+"""Signals that ask a training to stop: it finishes its step and saves; asked twice, it ends at once."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+# A closed terminal (SIGHUP) is no reason to lose a night's work.
+ASKING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+class StopSignals:
+    """While this context lasts, a signal is told to `on_stop(number)` instead of ending the process.
+
+    The first one counts; a SIGINT after it ends the process at once.  Signals that are ignored, as
+    `nohup` has it of SIGHUP, stay ignored.
+    """
+
+    def __init__(self, on_stop: Callable[[int], None]):
+        self._on_stop = on_stop
+        self._asked = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "StopSignals":
+        self._asked = False
+        for number in ASKING:
+            before = signal.getsignal(number)
+            if before is not signal.SIG_IGN:
+                self._before[number] = before
+                signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(self, *_) -> None:
+        while self._before:
+            number, before = self._before.popitem()
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def _on_signal(self, number, _frame):
+        if not self._asked:
+            self._asked = True
+            self._on_stop(number)
+            name = signal.Signals(number).name
+            _tell(f"\n{name}: finishing the step, then saving; Ctrl-C ends at once\n")
+        elif number == signal.SIGINT:
+            _tell("\nended at once; the last checkpoint is intact\n")
+            os._exit(128 + number)
+
+
+def _tell(text: str) -> None:
+    """Write to stderr below Python's own buffers, which a signal may have come in the middle of."""
+    with contextlib.suppress(OSError):
+        os.write(2, text.encode())
