@@ -366,7 +366,8 @@ def _differentiable_optimizer(optimizer, variables: Sequence) -> tuple[list, Cal
         moments: for each variable the list of its moments, as tensors.
         step: (parameter, its moments, gradient, k) -> (parameter, moments), for the k-th step from now.
     """
-    if type(optimizer) not in (keras.optimizers.SGD, keras.optimizers.Adam):
+    known = isinstance(optimizer, keras.optimizers.SGD | keras.optimizers.Adam)
+    if not known or isinstance(optimizer, keras.optimizers.AdamW):
         raise ValueError(
             "optimizer must be a keras.optimizers.SGD or Adam. "
             f"Received: optimizer={type(optimizer).__name__}"

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, losses, metrics, runs, sampling, tricks
+from gan_common import checkpoints, losses, metrics, optimizers, runs, sampling, tricks
 from gan_common.errors import UserError
 from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS
@@ -56,8 +56,8 @@ def _latents(config: Config, count, seed) -> tf.Tensor:
 
 def _optimizer(config: Config, kind: str, learning_rate: float) -> keras.optimizers.Optimizer:
     if kind == "sgd":
-        return keras.optimizers.SGD(learning_rate, momentum=config.beta_1, nesterov=True)
-    return keras.optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
+        return optimizers.SGD(learning_rate, momentum=config.beta_1, nesterov=True)
+    return optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 
 class GAN(keras.Model):

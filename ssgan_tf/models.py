@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, runs, sampling, tricks
+from gan_common import checkpoints, optimizers, runs, sampling, tricks
 from gan_common.errors import UserError
 from gan_common.losses import discriminator_loss
 from ssgan_tf import losses
@@ -81,7 +81,7 @@ class SSGAN:
         self.config, self.num_classes = config, num_classes
         self.generator_optimizer = _optimizer(config, config.generator_lr)
         self.discriminator_optimizer = (
-            keras.optimizers.SGD(config.discriminator_lr, momentum=config.beta_1, nesterov=True)
+            optimizers.SGD(config.discriminator_lr, momentum=config.beta_1, nesterov=True)
             if "sgd_discriminator" in config.tricks
             else _optimizer(config, config.discriminator_lr)
         )
@@ -455,7 +455,7 @@ def _to_nearest(real, fake):
 
 
 def _optimizer(config: Config, learning_rate: float) -> keras.optimizers.Optimizer:
-    return keras.optimizers.Adam(
+    return optimizers.Adam(
         learning_rate, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=config.epsilon
     )
 

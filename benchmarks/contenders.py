@@ -1,0 +1,178 @@
+"""What `benchmarks.bench` and `benchmarks.growth` time: makers of (step, units done in a step).
+
+Each runs in a process of its own (`benchmarks.contender`).  Pictures are random numbers: the time that
+a step takes does not depend on them.
+"""
+
+import dataclasses
+
+import numpy as np
+
+
+def _pictures(image_shape, count: int = 4096):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (count, *image_shape), dtype=np.uint8)
+    return pictures, (np.arange(count) % 10).astype(np.int32)
+
+
+def _dataset(image_shape, count: int = 4096):
+    from gan_common import data
+
+    pictures, labels = _pictures(tuple(image_shape), count)
+    names = tuple(map(str, range(10)))
+    shape = tuple(image_shape)
+    return data.Dataset(pictures, labels, pictures[:10], labels[:10], 10, shape, names, "random")
+
+
+class Counting:
+    """What a training loop needs of a recorder, without its files: it counts to a number of steps."""
+
+    steps_per_epoch, seconds, max_seconds = 1000, 0.0, None
+
+    def __init__(self):
+        self.step = self.total_steps = 0
+        self.interrupted = None
+        self.stop_at = 0
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.stop_at
+
+    def after_step(self, step: int, values) -> bool:
+        """Take the numbers of a step, as a recorder does."""
+        self.step = step
+        for value in values.values():
+            float(value)
+        return self.finished
+
+
+# ---------------------------------------------------------------------------------- DCGAN
+
+
+def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=8, **given):
+    """This project's training, as `keras_dcgan.train` runs it."""
+    from gan_common import machine
+    from keras_dcgan import models
+    from keras_dcgan.config import resolve
+    from keras_dcgan.train import fit
+
+    config = resolve({"preset": "reference", "precision": "auto", "epochs": 10**6, **given})
+    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
+    dataset = _dataset(image_shape, count)
+    gan = models.build(config, dataset.image_shape, dataset.num_classes)
+    gan.initialise_from(dataset.x_train[: config.batch_size])
+    recorder = Counting()
+    recorder.total_steps = 10**9
+
+    def step():
+        recorder.stop_at = recorder.step + steps
+        fit(gan, dataset, config, recorder)
+
+    return step, steps * config.batch_size
+
+
+def plain_loop(batch_size=128, image_shape=(28, 28, 1)):
+    """The repository's loop in Keras 3."""
+    from benchmarks.keras_ports import PlainLoop
+
+    return PlainLoop(_pictures(image_shape)[0], batch_size).step, batch_size
+
+
+def tutorial_step(batch_size=128, image_shape=(28, 28, 1)):
+    """The step of TensorFlow's tutorial."""
+    from benchmarks.keras_ports import TutorialStep
+
+    trainer = TutorialStep(_pictures(image_shape)[0], batch_size)
+    return lambda: [float(loss) for loss in trainer.step()], batch_size
+
+
+def torch_step(batch_size=128, fast=False, image_shape=(28, 28, 1)):
+    """PyTorch, eager float32 or channels-last bfloat16."""
+    from benchmarks.torch_ports import TorchStep
+
+    return TorchStep(_pictures(image_shape)[0], batch_size, fast).step, batch_size
+
+
+# ---------------------------------------------------------------------------------- SSGAN
+
+
+def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, strategy="none", **given):
+    """This project's training, as `ssgan_tf.train` runs it."""
+    from gan_common import machine
+    from ssgan_tf import models
+    from ssgan_tf.config import resolve
+    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy
+
+    grey = image_shape[-1] == 1
+    chosen = {"preset": "improved", "dataset": "mnist" if grey else "cifar10", "held_out": 0}
+    config = resolve({**chosen, "precision": "auto", **given})
+    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
+    dataset = _dataset(image_shape, count)
+    parts = divide(dataset, config)
+    strategy = make_strategy(config)
+    with strategy.scope():
+        gan = models.build(config, dataset.image_shape, 10, parts.x_unlabelled[:FIRST_BATCH])
+    recorder = Counting()
+    recorder.total_steps = 10**9
+
+    def step():
+        recorder.stop_at = recorder.step + steps
+        fit(gan, parts, config, recorder, strategy)
+
+    return step, steps * config.batch_size
+
+
+def improved_plain(batch_size=100, image_shape=(28, 28, 1)):
+    """A straightforward TensorFlow step of Improved GAN's networks."""
+    from benchmarks.improved_port import PlainStep
+
+    trainer = PlainStep(*_pictures(image_shape), batch_size)
+    return lambda: [float(loss) for loss in trainer.step()], batch_size
+
+
+# ---------------------------------------------------------------------------- generation
+
+
+def keras_predict(count=10_000, image_shape=(28, 28, 1)):
+    """Keras's `predict` of the repository's generator, at its default batch."""
+    from benchmarks.keras_ports import LATENT_DIM, generator
+
+    net = generator(tuple(image_shape))
+    latents = np.random.default_rng(0).uniform(-1, 1, (count, LATENT_DIM)).astype(np.float32)
+
+    def step():
+        pictures = net.predict(latents, verbose=0)
+        return np.clip(np.round((pictures + 1) * 127.5), 0, 255).astype(np.uint8)
+
+    return step, count
+
+
+def draw(count=10_000, image_shape=(28, 28, 1), **given):
+    """`GAN.pictures`, as `generate` and `evaluate` draw."""
+    from gan_common import machine
+    from keras_dcgan import models
+    from keras_dcgan.config import resolve
+
+    config = resolve({"preset": "reference", "precision": "auto", **given})
+    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
+    gan = models.build(config, tuple(image_shape), 10)
+    latents = gan.draw_latents(count, 0).numpy()
+    labels = np.zeros(count, np.int32)
+    return lambda: gan.pictures(latents, labels), count
+
+
+# --------------------------------------------------------------------------- the machine
+
+
+def gemm(dtype="float32", size=2048, library="tensorflow"):
+    """Square matrix products; a unit is one operation."""
+    if library == "torch":
+        import torch
+
+        a, b = (torch.rand(size, size).to(getattr(torch, dtype)) for _ in range(2))
+        return lambda: torch.mm(a, b), 2 * size**3
+    import tensorflow as tf
+
+    a, b = (tf.cast(tf.random.uniform((size, size)), dtype) for _ in range(2))
+    product = tf.function(lambda: tf.matmul(a, b))
+    return lambda: product().numpy(), 2 * size**3
