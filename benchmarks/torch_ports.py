@@ -61,7 +61,10 @@ class TorchStep:
         scaled = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
         self.images = torch.from_numpy(scaled / 127.5 - 1)
         self.batch_size, self.fast, self.next_row = batch_size, fast, 0
-        self.generator, self.discriminator = generator(side, channels), discriminator(side, channels)
+        self.generator, self.discriminator = (
+            generator(side, channels),
+            discriminator(side, channels),
+        )
         if fast:
             self.generator.to(memory_format=torch.channels_last)
             self.discriminator.to(memory_format=torch.channels_last)
