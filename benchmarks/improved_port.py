@@ -26,7 +26,7 @@ class WeightNormed(layers.Layer):
         scale = (1, 1, self.units, 1) if self.transposed else (self.units,)
         w = v * tf.reshape(self.g, scale) * tf.math.rsqrt(tf.reduce_sum(v**2, axes, True))
         if self.transposed:
-            n, height, width, _ = x.shape
+            height, width = x.shape[1:3]
             shape = (tf.shape(x)[0], 2 * height, 2 * width, self.units)
             y = tf.nn.conv2d_transpose(x, w, shape, 2, "SAME")
         elif len(v.shape) == 2:

@@ -64,4 +64,5 @@ def test_amsgrad_is_refused_and_the_configuration_survives():
     with pytest.raises(ValueError, match="amsgrad=True"):
         optimizers.Adam(0.1, amsgrad=True)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizers.SGD(0.5, 0.75)))
-    assert isinstance(again, optimizers.SGD) and again.momentum == 0.75
+    assert isinstance(again, optimizers.SGD)
+    assert again.momentum == 0.75
