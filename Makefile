@@ -5,13 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
+LAB := $(VENV)/.installed-notebooks
 # More flags for a training: make train-dcgan ARGS="--seed 2 --preset cgan"
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan test unit lint format clean
+.PHONY: help setup train-dcgan train-ssgan test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -32,10 +33,24 @@ train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN, no download
 train-ssgan: $(READY)  ## name digits from 100 labels: train a semi-supervised GAN, no download
 	@$(RUN) -m ssgan_tf.train --dataset mnist5k --labels 100 --max_minutes 3 $(ARGS)
 
-test: lint unit  ## what has to pass: lint, tests
+$(LAB): $(READY)
+	@echo "installing JupyterLab into $(VENV), once"
+	@$(VENV)/bin/pip install --quiet --editable '.[notebooks]'
+	@touch $(LAB)
+
+notebooks: $(LAB)  ## open the chapter's notebooks in JupyterLab
+	@$(RUN) -m jupyterlab notebooks $(ARGS)
+
+notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
+	@$(RUN) -m notebooks.execute $(ARGS)
+
+test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 
 unit: $(READY)  ## the tests alone
 	@$(RUN) -m pytest $(ARGS)
+
+test-notebooks: $(READY)  ## every notebook, in its quick form
+	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --dist=load --durations=20
 
 lint: $(READY)  ## ruff: style and format
 	@$(RUN) -m ruff check .

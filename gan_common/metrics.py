@@ -115,6 +115,29 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
     return float(balls_around_fake.mean() / k), float(np.mean(fakes_in_ball > 0))
 
 
+def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `points` (N, d) the row of its nearest among `others` (M, d), and the distance to it.
+
+    Of pictures, flattened: whether a generator copies what it was trained on.  Compare the distances with
+    those of held-out pictures, which cannot be copies.
+
+    Raises:
+      ValueError: for wrong shapes, no rows, NaN or infinity.
+    """
+    points, others = _check_features("points", points, 1), _check_features("others", others, 1)
+    if points.shape[1] != others.shape[1]:
+        raise ValueError(
+            "points and others must have as many columns. "
+            f"Received: shapes {points.shape} and {others.shape}"
+        )
+    rows, distances = np.empty(len(points), int), np.empty(len(points))
+    for chunk in _row_chunks(points, others):
+        squared = _squared_distances(points[chunk], others)
+        rows[chunk] = squared.argmin(axis=1)
+        distances[chunk] = np.sqrt(squared.min(axis=1))
+    return rows, distances
+
+
 def inception_score(probabilities: np.ndarray) -> float:
     """exp(E_x KL(p(y | x) ‖ p(y))), Salimans et al. 2016 (1606.03498) §4, over all samples at once.
 

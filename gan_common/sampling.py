@@ -152,6 +152,27 @@ def interpolate(generator, seed: int, label: int | None = None):
     return generator.pictures(latents, labels), latents
 
 
+def directions(network, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How a generator's picture moves with its latent: the derivative's singular values and directions.
+
+    Args:
+        network: a Keras model from latents (N, d) to pictures.
+        latent: (d,), where the derivative is taken.
+
+    Returns:
+        How far a unit step moves the picture, (d,), strongest first; and the unit steps, (d, d), a row each.
+    """
+    import tensorflow as tf
+
+    size = len(latent)
+    repeated = tf.constant(np.repeat(latent[None], size, axis=0))
+    with tf.autodiff.ForwardAccumulator(repeated, tf.eye(size)) as along:
+        picture = network(repeated, training=False)
+    jacobian = along.jvp(picture).numpy().reshape(size, -1)  # a row for each number of the latent
+    steps, strengths, _ = np.linalg.svd(jacobian, full_matrices=False)
+    return strengths, steps.T
+
+
 def parse_arithmetic(text: str, count: int) -> list[tuple[int, list[int]]]:
     """`"3,17 - 4 + 8"` → [(+1, [3, 17]), (-1, [4]), (+1, [8])].
 

@@ -114,5 +114,37 @@ def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
         )
 
 
+def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, **flags):
+    """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
+
+    Args:
+        dataset: the pictures.
+        steps: training steps.
+        sample_every, watch: see `gan_common.history.History`.
+        flags: as `resolve` takes them, `tricks` and `seed` for example.
+
+    Returns:
+        The GAN and its `History`.
+    """
+    import gan_common.quiet  # noqa: F401
+    from gan_common.history import History
+    from keras_dcgan import models
+
+    config = resolve({"precision": "float32", **flags})
+    steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
+    config = dataclasses.replace(config, epochs=-(-steps // steps_per_epoch))
+    gan = models.build(config, dataset.image_shape, dataset.num_classes)
+    gan.initialise_from(dataset.x_train[: config.batch_size])
+    history = History(
+        steps,
+        steps_per_epoch=steps_per_epoch,
+        draw_samples=gan.fixed_samples,
+        sample_every=sample_every,
+        watch=watch,
+    )
+    fit(gan, dataset, config, history)
+    return gan, history
+
+
 if __name__ == "__main__":
     main()

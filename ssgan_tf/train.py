@@ -268,6 +268,38 @@ def stream(parts: Parts, config: Config, start_step: int):
     return tf.data.Dataset.zip((labelled, unlabelled))
 
 
+def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, **flags):
+    """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
+
+    Args:
+        dataset: the pictures.
+        steps: training steps.
+        sample_every, watch: see `gan_common.history.History`.
+        flags: as `resolve` takes them, `labels`, `baseline` and `seed` for example.
+
+    Returns:
+        The SSGAN, its `History`, and the `Parts` of the data that it was given.
+    """
+    import gan_common.quiet  # noqa: F401
+    from gan_common.history import History
+    from ssgan_tf import models
+
+    config = resolve({"precision": "float32", "steps": steps, **flags})
+    parts = divide(dataset, config)
+    gan = models.build(
+        config, dataset.image_shape, dataset.num_classes, parts.x_unlabelled[:FIRST_BATCH]
+    )
+    history = History(
+        steps,
+        steps_per_epoch=data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size),
+        draw_samples=gan.fixed_samples,
+        sample_every=sample_every,
+        watch=watch,
+    )
+    fit(gan, parts, config, history, make_strategy(config))
+    return gan, history, parts
+
+
 # ------------------------------------------------------------------------------- sweep
 
 

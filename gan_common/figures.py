@@ -1,0 +1,232 @@
+"""Figures that a notebook shows: pictures, curves, points, bars.  Each has a title and shows itself.
+
+A `Figure` is a PNG that Jupyter displays and that GitHub shows from the saved notebook; its title is also
+its text, for a reader who cannot see it.  Like `gan_common.plotting`, whose pictures go to files, it uses
+matplotlib's object-oriented interface: no backend, no global state.
+"""
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_common import plotting
+
+_DPI = 80
+_WIDTH = 8.0  # inches of a figure at most: what a notebook's column holds
+_LEAST_COLUMNS = 10  # pictures that a named row has room for, so that few are not blown up
+
+
+class Figure:
+    """A picture with a title.
+
+    Args:
+        png: the file's bytes.
+        title: what it shows, in one line; also its `repr`.
+    """
+
+    def __init__(self, png: bytes, title: str):
+        self.png, self.title = png, title
+
+    def __repr__(self) -> str:
+        return self.title
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def save(self, path) -> None:
+        """Write the PNG."""
+        Path(path).write_bytes(self.png)
+
+
+def from_file(path, title: str) -> Figure:
+    """A PNG or GIF file that a training has drawn (of a GIF, the last frame), under a title."""
+    with Image.open(path) as picture:
+        picture.seek(getattr(picture, "n_frames", 1) - 1)
+        image = np.asarray(picture.convert("RGB"))
+    height, width = image.shape[:2]
+    figure, (ax,) = _figure(title, _WIDTH, 0.5 + _WIDTH * height / width)
+    _show(ax, image)
+    return _finish(figure, title)
+
+
+def pictures(
+    images: np.ndarray | Mapping[str, np.ndarray],
+    title: str,
+    columns: int | None = None,
+    labels: Sequence[object] | None = None,
+) -> Figure:
+    """Pictures in a grid; of a mapping, a row of pictures for each name.
+
+    Args:
+        images: (N, height, width, channels), uint8 or floats in [−1, 1]; or name → such an array.
+        title: above.
+        columns: pictures in a row; by default ⌈√N⌉, or all of a mapping's.
+        labels: N short texts, one under each picture; not of a mapping.
+    """
+    if not isinstance(images, Mapping):
+        grid = _grey(plotting.tile(images, columns, labels=labels, scale=3 if labels else 1))
+        height, width = grid.shape[:2]
+        inches = min(_WIDTH, max(3.0, width / (60 if labels else 34)))
+        figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
+        _show(ax, grid)
+        return _finish(figure, title)
+    grids = [_grey(plotting.tile(row, columns or len(row))) for row in images.values()]
+    cell = next(iter(images.values())).shape[2] + 1
+    width = max(_LEAST_COLUMNS * cell - 1, *(grid.shape[1] for grid in grids))
+    heights = [grid.shape[0] / width for grid in grids]
+    ratios = {"width_ratios": [1.5, 6.3], "height_ratios": heights}
+    height = 0.5 + 6.3 * sum(heights) + 0.08 * len(grids)
+    figure, axes = _figure(title, _WIDTH, height, len(grids), 2, **ratios)
+    for (left, right), name, grid in zip(axes.reshape(-1, 2), images, grids, strict=True):
+        left.set_axis_off()
+        left.text(1.0, 0.5, name, ha="right", va="center", fontsize=9, wrap=True)
+        missing = [(0, 0), (0, width - grid.shape[1])] + [(0, 0)] * (grid.ndim - 2)
+        _show(right, np.pad(grid, missing, constant_values=255))
+    return _finish(figure, title)
+
+
+def lines(
+    panels: Mapping[str, Mapping[str, tuple]],
+    title: str,
+    x: str,
+    y: str | Sequence[str] = "",
+    levels: Mapping[str, float] | None = None,
+    columns: int = 2,
+    bands: Sequence[tuple[float, float, str]] = (),
+) -> Figure:
+    """Curves, in one panel or several.
+
+    Args:
+        panels: heading → name → (x values, y values); a name that begins with "_" is not in the legend.
+        title: above all.
+        x, y: what the axes are; y may be one text a panel.
+        levels: name → height of a dashed horizontal line, in every panel.
+        columns: panels side by side.
+        bands: (first, last, label): stretches of x to shade.
+    """
+    count = len(panels)
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    figure, axes = _figure(title, _WIDTH, 0.6 + rows * (2.9 if count == 1 else 2.5), rows, columns)
+    units = [y] * count if isinstance(y, str) else y
+    for ax, (heading, curves), unit in zip(axes, panels.items(), units, strict=False):
+        for number, (name, (xs, ys)) in enumerate(curves.items()):
+            ax.plot(xs, ys, color=f"C{number}", label=name, linewidth=1.5)
+        for number, (name, height) in enumerate((levels or {}).items()):
+            style = {"color": "0.35", "linestyle": ("--", ":")[number % 2]}
+            ax.axhline(height, **style, label=f"{name}: {height:.3g}")
+        plotting._shade(ax, bands, in_legend=True)
+        ax.set(title=heading, xlabel=x, ylabel=unit)
+        _frame(ax)
+        ax.legend(fontsize=8, framealpha=0.8)
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return _finish(figure, title)
+
+
+def points(
+    panels: Mapping[str, np.ndarray],
+    title: str,
+    targets: np.ndarray | None = None,
+    limit: float | None = None,
+    columns: int = 4,
+) -> Figure:
+    """Generated points in the plane, a panel each.
+
+    Args:
+        panels: heading → (N, 2).
+        title: above all.
+        targets: (K, 2), the modes, drawn as crosses.
+        limit: the axes go from −limit to limit; by default to hold the targets.
+        columns: panels side by side.
+    """
+    if limit is None:
+        reach = targets if targets is not None else np.concatenate(list(panels.values()))
+        limit = 1.4 * float(np.abs(reach).max())
+    columns = min(columns, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    side = min(3.0, _WIDTH / columns)
+    figure, axes = _figure(title, side * columns, 0.5 + (side + 0.2) * rows, rows, columns)
+    for ax, (heading, found) in zip(axes, panels.items(), strict=False):
+        if targets is not None:
+            ax.plot(*targets.T, "x", color="C3", markersize=8, markeredgewidth=1.5)
+        ax.plot(*np.asarray(found)[:1000].T, ".", color="C0", markersize=2, alpha=0.5)
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+        ax.set_title(heading, fontsize=9)
+        ax.set(xticks=[], yticks=[])
+    for ax in axes[len(panels) :]:
+        ax.set_axis_off()
+    return _finish(figure, title)
+
+
+def bars(
+    values: Mapping[str, Sequence[float]], title: str, unit: str, floor: float | None = None
+) -> Figure:
+    """A bar for the mean of each name, with a dot for each seed.
+
+    Args:
+        values: name → one number a seed.
+        title, unit: above, and at the axis.
+        floor: what real data score, drawn as a line.
+    """
+    names, means = list(values), [float(np.mean(v)) for v in values.values()]
+    figure, (ax,) = _figure(title, _WIDTH, 1.2 + 0.45 * len(names))
+    ax.barh(names, means, color="C0", height=0.6, alpha=0.6)
+    for row, name in enumerate(names):
+        ax.plot(values[name], [row] * len(values[name]), "o", color="black", markersize=4)
+        reach = max(0.0, *values[name])
+        ax.annotate(
+            f"{means[row]:.3g}",
+            (reach, row),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+        )
+    ax.invert_yaxis()
+    ax.margins(x=0.15)
+    _frame(ax)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(f"{unit}   (bar: mean, dots: one a seed)")
+    if floor is not None:
+        ax.axvline(floor, color="C3", linestyle="--", label=f"real data: {floor:.3g}")
+        ax.legend(fontsize=8)
+    return _finish(figure, title)
+
+
+def _figure(title: str, width: float, height: float, rows: int = 1, columns: int = 1, **ratios):
+    import textwrap
+
+    from matplotlib.figure import Figure as Canvas
+
+    figure = Canvas(figsize=(width, height), dpi=_DPI, layout="constrained")
+    figure.suptitle(textwrap.fill(title, round(width * 10.5)), fontsize=11, fontweight="bold")
+    return figure, figure.subplots(rows, columns, squeeze=False, **ratios).ravel()
+
+
+def _frame(ax) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.3)
+    ax.set_axisbelow(True)
+
+
+def _show(ax, picture: np.ndarray) -> None:
+    grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.ndim == 2 else {}
+    ax.imshow(picture, interpolation="nearest", **grey)
+    ax.set_axis_off()
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    return picture[..., 0] if picture.shape[-1] == 1 else picture
+
+
+def _finish(figure, title: str) -> Figure:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)  # a third of the size
+    return Figure(buffer.getvalue(), title)

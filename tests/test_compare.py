@@ -1,0 +1,98 @@
+"""Comparisons over seeds, the history in memory, and the nearest picture: numbers worked by hand."""
+
+import numpy as np
+import pytest
+
+from gan_common import compare, figures, lesson, metrics
+from gan_common.history import History
+
+
+def comparison(without, found):
+    return compare.Comparison(
+        {"without": [{"FID": v} for v in without], "with": [{"FID": v} for v in found]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("without", "found", "lower", "higher"),
+    [
+        ([4.0, 5.0, 4.5], [2.0, 3.0, 2.5], "helped", "harmed"),
+        ([2.0, 3.0, 2.5], [4.0, 5.0, 4.5], "harmed", "helped"),
+        ([4.0, 5.0], [4.0, 3.0], "unclear", "unclear"),  # no difference for one seed
+        ([4.0, 8.0], [3.9, 7.9], "unclear", "unclear"),  # all agree, but seeds differ by far more
+        ([4.0, 4.0], [3.0, 5.0], "unclear", "unclear"),
+        ([4.0], [1.0], "unclear", "unclear"),  # one seed says nothing
+    ],
+)
+def test_a_verdict_needs_all_seeds_and_more_than_their_spread(without, found, lower, higher):
+    assert comparison(without, found).effect("FID", "with", "lower") == lower
+    assert comparison(without, found).effect("FID", "with", "higher") == higher
+
+
+def test_every_variant_is_trained_with_every_seed(capsys):
+    runs = []
+
+    def train(variant, seed):
+        runs.append((variant, seed))
+        return {"modes": variant * seed}
+
+    found = compare.compare({"without": 1, "with": 3}, train, seeds=(1, 2))
+    assert sorted(runs) == [(1, 1), (1, 2), (3, 1), (3, 2)]
+    assert found.values("modes") == {"without": [1, 2], "with": [3, 6]}
+    assert "| with | 4.5 ± 2.1 |" in found._repr_markdown_()
+    found.verdict("modes", "higher")
+    said = capsys.readouterr().out
+    assert "seed 2  with: modes 6" in said
+    assert (
+        "with: modes 1.5 → 4.5 (higher is better), better for 2 of 2 seeds: it helped here" in said
+    )
+
+
+def test_a_comparison_wants_two_variants_with_as_many_seeds():
+    with pytest.raises(ValueError, match="'a': 1, 'b': 2"):
+        compare.Comparison({"a": [{}], "b": [{}, {}]})
+    with pytest.raises(ValueError, match="two variants"):
+        compare.Comparison({"a": [{}]})
+    with pytest.raises(ValueError, match="better='less'"):
+        comparison([1, 2], [3, 4]).effect("FID", "with", "less")
+
+
+def test_a_history_keeps_rows_and_samples_and_ends_by_itself():
+    seen = []
+    history = History(
+        5, draw_samples=lambda: np.zeros(1), sample_every=2, watch=lambda h: seen.append(h.step)
+    )
+    ends = [history.after_step(step, {"d_loss": step}) for step in range(1, 6)]
+    assert ends == [False, False, False, False, True]
+    assert seen == list(history.samples) == [2, 4, 5]
+    steps, values = history.curve("d_loss", window=2)
+    assert (steps.tolist(), values.tolist()) == ([2, 4], [1.5, 3.5])
+    assert history.last("d_loss", 2) == 4.5
+    with pytest.raises(ValueError, match="total_steps=0"):
+        History(0)
+
+
+def test_the_nearest_row_and_its_distance():
+    rows, distances = metrics.nearest([[0, 0], [3, 4.5]], [[3, 4], [0, 1], [9, 9]])
+    assert rows.tolist() == [1, 0]
+    np.testing.assert_allclose(distances, [1, 0.5])
+    with pytest.raises(ValueError, match="as many columns"):
+        metrics.nearest([[0, 0]], [[1]])
+
+
+def test_a_figure_shows_itself_and_says_what_it_is():
+    figure = figures.bars({"without": [1, 2], "with": [0.5]}, "Bars of a test", "FID", floor=0.1)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert repr(figure) == "Bars of a test"
+
+
+def test_an_explored_figure_has_a_static_form_and_follows_its_sliders(capsys):
+    drawn = []
+
+    def draw(k):
+        drawn.append(k)
+        return figures.Figure(b"png", f"k = {k}")
+
+    controls = lesson.explore(draw, {"k": (1, 5, 1)}, {"k": 2}, figures.Figure(b"still", "still"))
+    controls["k"].value = 4
+    assert drawn == [2, 4]

@@ -1,0 +1,75 @@
+"""The notebooks: in sync with their sources, shaped as promised, and each runs to the end."""
+
+import itertools
+import re
+
+import nbformat
+import pytest
+
+from notebooks import execute
+
+SOURCES = execute.sources()
+NAMES = [source.stem for source in SOURCES]
+
+
+def committed(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_the_notebook_is_in_sync_with_its_source(source):
+    def cells(notebook):
+        return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+    assert cells(committed(source)) == cells(execute.convert(source)), (
+        f"{source.name} has changed: python -m notebooks.execute --sync {source.stem}"
+    )
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_the_committed_notebook_holds_its_outputs_and_is_small(source):
+    assert source.with_suffix(".ipynb").stat().st_size < 1_000_000
+    notebook = committed(source)
+    executed = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in executed)
+    outputs = [output for cell in executed for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert execute.warnings_in(notebook) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_every_figure_has_a_title(source):
+    """A figure's text form is its title; matplotlib's and IPython's own would read `<Figure size …>`."""
+    for cell in committed(source).cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                assert re.match(r"[^<]{10,}", data["text/plain"]), data["text/plain"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_a_question_stands_before_every_cell(source):
+    cells = execute.convert(source).cells
+    assert cells[0].cell_type == "markdown"
+    for before, cell in itertools.pairwise(cells):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown", cell.source
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_it_says_what_one_will_be_able_to_do_and_ends_with_exercises(source):
+    cells = execute.convert(source).cells
+    opening = cells[0].source
+    assert opening.startswith("# " + source.stem.split("_")[0].replace("-5", "–2.3.5"))
+    assert "you will be able to" in opening
+    assert re.search(r"\d+ (minutes?|seconds)", opening)
+    last = next(c.source for c in reversed(cells) if c.cell_type == "markdown")
+    assert last.startswith("## Exercises")
+    assert 2 <= len(re.findall(r"^\d\. ", last, re.MULTILINE)) <= 3
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("source", SOURCES, ids=NAMES)
+def test_the_quick_form_runs_to_the_end_without_a_warning(source):
+    notebook = execute.run(source, quick=True)
+    assert execute.warnings_in(notebook) == []
