@@ -14,9 +14,8 @@ ALLOWED = {
     "keras_dcgan": {"keras_dcgan", "gan_common"},
     "ssgan_tf": {"ssgan_tf", "gan_common"},
     **{folder: {*PACKAGES, folder} for folder in OUTSIDE},
-    "tests": {*PACKAGES, "benchmarks", "tests"},
+    "tests": {*PACKAGES, "benchmarks", "notebooks", "tests"},
 }
-ALLOWED["tests"] |= {"notebooks", "benchmarks"}  # which have tests too
 
 
 def imported(source, package=""):
