@@ -166,7 +166,7 @@ def points(
 def bars(
     values: Mapping[str, Sequence[float]], title: str, unit: str, floor: float | None = None
 ) -> Figure:
-    """A bar for the mean of each name, with a dot for each seed.
+    """A bar for the mean of each name, with a dot for each seed, if there are several.
 
     Args:
         values: name → one number a seed.
@@ -177,7 +177,8 @@ def bars(
     figure, (ax,) = _figure(title, _WIDTH, 1.2 + 0.45 * len(names))
     ax.barh(names, means, color="C0", height=0.6, alpha=0.6)
     for row, name in enumerate(names):
-        ax.plot(values[name], [row] * len(values[name]), "o", color="black", markersize=4)
+        if len(values[name]) > 1:
+            ax.plot(values[name], [row] * len(values[name]), "o", color="black", markersize=4)
         reach = max(0.0, *values[name])
         ax.annotate(
             f"{means[row]:.3g}",
@@ -190,10 +191,43 @@ def bars(
     ax.margins(x=0.15)
     _frame(ax)
     ax.grid(visible=False, axis="y")
-    ax.set_xlabel(f"{unit}   (bar: mean, dots: one a seed)")
+    several = any(len(each) > 1 for each in values.values())
+    ax.set_xlabel(unit + ("   (bar: mean, dots: one a seed)" if several else ""))
     if floor is not None:
         ax.axvline(floor, color="C3", linestyle="--", label=f"real data: {floor:.3g}")
         ax.legend(fontsize=8)
+    return _finish(figure, title)
+
+
+def columns(
+    panels: Mapping[str, Mapping[str, Sequence[float]]],
+    names: Sequence[object],
+    title: str,
+    x: str,
+    y: str,
+) -> Figure:
+    """Upright bars side by side, for what is counted off rather than measured: classes, say.
+
+    Args:
+        panels: heading → series → a number for each name; all panels share one scale.
+        names: under the bars.
+        title, x, y: above, and at the axes.
+    """
+    figure, axes = _figure(title, _WIDTH, 3.2, 1, len(panels))
+    places = np.arange(len(names))
+    for number, (ax, (heading, series)) in enumerate(zip(axes, panels.items(), strict=True)):
+        width = 0.8 / len(series)
+        for i, (name, values) in enumerate(series.items()):
+            shift = (i - (len(series) - 1) / 2) * width
+            ax.bar(places + shift, values, width, color=f"C{i}", label=name)
+        ax.set_title(heading, fontsize=10)
+        ax.set_xticks(places, [str(name) for name in names])
+        ax.set(xlabel=x, ylabel="" if number else y)
+        ax.sharey(axes[0])
+        _frame(ax)
+        ax.grid(visible=False, axis="x")
+        if len(series) > 1:
+            ax.legend(fontsize=8, framealpha=0.8)
     return _finish(figure, title)
 
 
