@@ -141,6 +141,9 @@ def from_json(config_class, path: Path):
         unknown = sorted(set(saved) - set(hints))
         if unknown:
             raise ValueError(f"it has unknown entries {', '.join(unknown)}")
+        for field in dataclasses.fields(config_class):
+            if field.default is None and isinstance(hints[field.name], types.UnionType):
+                saved.setdefault(field.name, None)  # a flag that is newer than the run
         missing = sorted(set(hints) - set(saved))
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")

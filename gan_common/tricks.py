@@ -47,6 +47,7 @@ last column is one for `--tricks`; `TRICKS` holds these names and those that the
 
 import contextlib
 import numbers
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -1045,6 +1046,24 @@ def with_reference(model: keras.Model, reference) -> WithReference:
     return WithReference(model, reference)
 
 
+_normalised = threading.local()  # each replica of a distributed step has a thread of its own
+
+
+@contextlib.contextmanager
+def normalised_once() -> Iterator[None]:
+    """Inside the block each `WeightNormalization` computes its weights once, for all calls of it.
+
+    For a step that shows a network several batches: enter it inside the tape's block or together with it, and
+    change no weights before it is left.  The results are the same to rounding.
+    """
+    before = getattr(_normalised, "kernels", None)
+    _normalised.kernels = {}
+    try:
+        yield
+    finally:
+        _normalised.kernels = before
+
+
 @_register
 class WeightNormalization(keras.layers.Wrapper):
     """Learns the length and the direction of each unit's weights apart: w = g · v / ‖v‖.
@@ -1118,7 +1137,12 @@ class WeightNormalization(keras.layers.Wrapper):
         )[0]
 
     def call(self, inputs):
-        return self._call_with(inputs, self._kernel(tf.convert_to_tensor(self.g)))
+        kernels = getattr(_normalised, "kernels", None)
+        if kernels is None:
+            return self._call_with(inputs, self._kernel(tf.convert_to_tensor(self.g)))
+        if id(self) not in kernels:
+            kernels[id(self)] = self._kernel(tf.convert_to_tensor(self.g))
+        return self._call_with(inputs, kernels[id(self)])
 
     def initialize_from(self, batch):
         """Sets g and the bias so that on this batch each unit has mean 0 and variance 1.

@@ -48,6 +48,10 @@ class Config(cli.TrainingConfig):
         "what is done to pictures at random: shift, flip, affine, color, cutout, or none",
     )
 
+    noise: str | None = flag(
+        None, "where the normal noise in D comes from (improved, grey pictures): random windows of a "
+        "table, or drawn anew (default: table)", choices=("table", "drawn"),
+    )  # fmt: skip
     width: int | None = flag(
         None, "filters of D's first layer (fast; default: by the pictures)", lower=1
     )
@@ -271,6 +275,7 @@ def resolve(given: dict) -> Config:
     for trick in given.get("tricks", ()):
         _check_trick(trick, preset, grey, given)
         values.update(TRICKS[trick])
+    values.setdefault("noise", "table")
     values.update(given)
     if values["augment"] == ("none",):
         values["augment"] = ()

@@ -181,7 +181,7 @@ class SSGAN:
         if self.replay is not None:
             views["replayed"] = self._shown(self.replay.mix(fake), seeds[7])
 
-        with tf.GradientTape(persistent=True) as tape:
+        with tf.GradientTape(persistent=True) as tape, tricks.normalised_once():
             tape.watch(fake)
             views["fake"] = self._shown(fake, seeds[7])
             features, logits = self._judge_each(views, seeds[4])
@@ -309,7 +309,7 @@ class SSGAN:
         """Another update of G alone, against the present D."""
         count = tf.shape(real)[0] * replica_count()
         latents = share(self.draw_latents(count, seed))
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, tricks.normalised_once():
             fake = self.generator(latents, training=True)
             features, logits = self._judge_each({"real": real, "fake": fake}, seed)
             loss = self._generator_loss(features["real"], features["fake"], logits["fake"])

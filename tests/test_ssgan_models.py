@@ -103,6 +103,25 @@ def test_noise_layers_need_a_seed_and_have_the_moments_they_should():
 # ------------------------------------------------------------------------------- networks
 
 
+def test_noise_of_a_table_is_normal_and_another_one_for_each_seed():
+    layer = networks.GaussianNoise(0.5, table=True)
+    zeros = tf.zeros((100, 784))
+    noise = layer(zeros, SEED).numpy()
+    assert abs(noise.mean()) < 0.01
+    assert noise.std() == pytest.approx(0.5, abs=0.01)
+    z = noise / noise.std()
+    assert (z**4).mean() == pytest.approx(3, abs=0.1)
+    np.testing.assert_array_equal(noise, layer(zeros, SEED))
+    others = [layer(zeros, SEED + i).numpy() for i in range(1, 6)]
+    for other in others:  # of 78,400 pairs the correlation has a spread of 0.0036
+        assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 0.02
+    assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 0.02
+    np.testing.assert_array_equal(layer(zeros), zeros)
+    # More than half the table is drawn.
+    large = layer(tf.zeros((1000, 784)), SEED).numpy()
+    assert large.std() == pytest.approx(0.5, abs=0.01)
+
+
 def test_every_unit_starts_with_mean_0_and_variance_1_on_the_first_batch():
     gan = build(preset="fast")
     x = tf.constant(tricks.scale_images(GREY))

@@ -1,5 +1,7 @@
 """The layers of gan_common.tricks against NumPy oracles, and through everything that a layer must survive."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -645,3 +647,24 @@ def test_dropout_noise_is_on_at_test_time_too():
     model = keras.Sequential([keras.Input((100,)), layer])
     assert np.mean(model.predict(x, verbose=0) == 0) == pytest.approx(0.25, abs=0.02)
     np.testing.assert_array_equal(tricks.DropoutNoise(0.0)(x), x)
+
+
+def test_weights_normalised_once_serve_several_calls_alike():
+    layer = tricks.WeightNormalization(keras.layers.Dense(3))
+    x = [tf.constant(normal(4, 5, seed=i)) for i in range(3)]
+    layer(x[0])
+    variables = layer.trainable_variables
+    results = []
+    for context in (contextlib.nullcontext, tricks.normalised_once):
+        with tf.GradientTape() as tape, context():
+            outputs = [layer(batch) for batch in x]
+            loss = tf.add_n([tf.reduce_sum(tf.square(y)) for y in outputs])
+        results.append([*outputs, *tape.gradient(loss, variables)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    # Outside of the block new weights hold at once.
+    with tricks.normalised_once():
+        before = layer(x[0]).numpy()
+    layer.g.assign(2 * layer.g)
+    layer.layer.bias.assign(2 * layer.layer.bias)
+    np.testing.assert_allclose(layer(x[0]), 2 * before, rtol=1e-5, atol=1e-6)
