@@ -68,7 +68,8 @@ def pictures(
         labels: N short texts, one under each picture; not of a mapping.
     """
     if not isinstance(images, Mapping):
-        grid = _grey(plotting.tile(images, columns, labels=labels, scale=3 if labels else 1))
+        scale = max(1, round(84 / images.shape[2])) if labels else 1
+        grid = _grey(plotting.tile(images, columns, labels=labels, scale=scale))
         height, width = grid.shape[:2]
         inches = min(_WIDTH, max(3.0, width / (60 if labels else 34)))
         figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
@@ -87,6 +88,23 @@ def pictures(
         missing = [(0, 0), (0, width - grid.shape[1])] + [(0, 0)] * (grid.ndim - 2)
         _show(right, np.pad(grid, missing, constant_values=255))
     return _finish(figure, title)
+
+
+def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 4) -> np.ndarray:
+    """Pictures enlarged, with red frames around places in them.
+
+    Args:
+        images: uint8 (N, height, width, 3).
+        boxes: for each picture its (x0, y0, x1, y1): columns x0 to x1 − 1, rows y0 to y1 − 1.
+        scale: how many times as large.
+    """
+    large = np.asarray(images).repeat(scale, axis=1).repeat(scale, axis=2)
+    for image, places in zip(large, boxes, strict=True):
+        for x0, y0, x1, y1 in np.multiply(list(places), scale).reshape(-1, 4).astype(int):
+            part = image[y0:y1, x0:x1]
+            for edge in (part[:2], part[-2:], part[:, :2], part[:, -2:]):
+                edge[:] = (230, 20, 20)
+    return large
 
 
 def lines(

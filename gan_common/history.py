@@ -14,7 +14,7 @@ class History:
         steps_per_epoch: of the training.
         draw_samples: () → pictures of one fixed set of latents; None keeps no samples.
         sample_every: steps from one sample to the next; by default only the last one is taken.
-        watch: called with this object after each sample, to show the training as it goes.
+        on_sample: called with this object after each sample, to show the training as it goes.
 
     Attributes:
         step: steps done.
@@ -33,12 +33,12 @@ class History:
         steps_per_epoch: int = 1,
         draw_samples: Callable[[], np.ndarray] | None = None,
         sample_every: int | None = None,
-        watch: Callable[["History"], None] | None = None,
+        on_sample: Callable[["History"], None] | None = None,
     ):
         if total_steps < 1:
             raise ValueError(f"total_steps must be at least 1. Received: total_steps={total_steps}")
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
-        self.draw_samples, self.sample_every, self.watch = draw_samples, sample_every, watch
+        self.draw_samples, self.sample_every, self.on_sample = draw_samples, sample_every, on_sample
         self.step, self.seconds = 0, 0.0
         self.rows: list[dict[str, float]] = []
         self.samples: dict[int, np.ndarray] = {}
@@ -59,8 +59,8 @@ class History:
         due = self.sample_every is not None and step % self.sample_every == 0
         if self.draw_samples is not None and (due or self.finished):
             self.samples[step] = self.draw_samples()
-            if self.watch is not None:
-                self.watch(self)
+            if self.on_sample is not None:
+                self.on_sample(self)
         self._mark = time.perf_counter()
         return self.finished
 

@@ -19,7 +19,10 @@ def pick(normal, quick):
 
 
 def begin() -> None:
-    """Say in which form the notebook runs, as its first output."""
+    """Say in which form the notebook runs, as its first output; fix Keras's random numbers."""
+    import keras
+
+    keras.utils.set_random_seed(1)
     print(
         "quick form: trainings are cut to seconds, to see that all of it runs; "
         "the numbers below mean nothing"

@@ -114,13 +114,13 @@ def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
         )
 
 
-def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, **flags):
+def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, **flags):
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
         dataset: the pictures.
         steps: training steps.
-        sample_every, watch: see `gan_common.history.History`.
+        sample_every, on_sample: see `gan_common.history.History`.
         flags: as `resolve` takes them, `tricks` and `seed` for example.
 
     Returns:
@@ -140,7 +140,7 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, *
         steps_per_epoch=steps_per_epoch,
         draw_samples=gan.fixed_samples,
         sample_every=sample_every,
-        watch=watch,
+        on_sample=on_sample,
     )
     fit(gan, dataset, config, history)
     return gan, history

@@ -68,6 +68,7 @@ print(f"V against a perfect forger   {-np.log(4):.3f}")
 # **And when both learn, in turns?** The forger never sees p. All it gets is the detective's slope at its own samples.
 
 # %%
+# shown in the README
 states, generator, discriminator = game.play(steps=lesson.pick(3000, 200), seed=1)
 chosen = [states[i] for i in (0, 1, 3, 7)]
 figures.lines(

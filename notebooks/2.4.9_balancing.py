@@ -80,6 +80,7 @@ result
 # **How does the forgery get on?** The first seed of each.
 
 # %%
+# shown in the README
 figures.lines(
     {"": dict(zip(variants, paths.values(), strict=True))},
     "The distance of forgery and data over training, seed 1",

@@ -9,6 +9,7 @@ same cells and their outputs.  Everything runs in a kernel of its own, one noteb
 """
 
 import argparse
+import base64
 import os
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import nbformat
 FOLDER = Path(__file__).resolve().parent
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 CELL_SECONDS = 900  # after which a cell counts as stuck
+MARK = "# shown in the README"
 
 
 def sources(prefixes=()) -> list[Path]:
@@ -94,7 +96,8 @@ def outputs_kept(notebook: nbformat.NotebookNode, old: Path) -> nbformat.Noteboo
         return notebook
     before = nbformat.read(old, as_version=4)
     for cell, was in zip(notebook.cells, before.cells, strict=False):
-        if cell.cell_type == was.cell_type == "code" and cell.source == was.source:
+        sources = {text.removeprefix(MARK).strip() for text in (cell.source, was.source)}
+        if cell.cell_type == was.cell_type == "code" and len(sources) == 1:
             cell.outputs, cell.execution_count = was.outputs, was.execution_count
     if "widgets" in before.metadata:
         notebook.metadata["widgets"] = before.metadata["widgets"]
@@ -108,6 +111,18 @@ def write(notebook: nbformat.NotebookNode, source: Path) -> Path:
     nbformat.write(notebook, temporary)
     os.replace(temporary, path)
     return path
+
+
+def keep_figure(notebook: nbformat.NotebookNode, source: Path) -> Path | None:
+    """Save the figure of the cell that begins with `MARK`, for the README."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()) if cell.source.startswith(MARK) else ():
+            if png := output.get("data", {}).get("image/png"):
+                path = FOLDER / "figures" / f"{source.stem}.png"
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(base64.b64decode(png))
+                return path
+    return None
 
 
 def _join_streams(cell) -> None:
@@ -150,6 +165,7 @@ def main() -> int:
             print(f"{source.stem} ...", end=" ", flush=True)
             notebook = run(source, options.quick)
         path = write(notebook, source)
+        keep_figure(notebook, source)
         size = path.stat().st_size / 1000
         print(f"{path.name}: {time.perf_counter() - start:.0f} s, {size:.0f} kB", flush=True)
         for text in warnings_in(notebook):

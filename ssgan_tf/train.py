@@ -268,13 +268,13 @@ def stream(parts: Parts, config: Config, start_step: int):
     return tf.data.Dataset.zip((labelled, unlabelled))
 
 
-def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, **flags):
+def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, **flags):
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
         dataset: the pictures.
         steps: training steps.
-        sample_every, watch: see `gan_common.history.History`.
+        sample_every, on_sample: see `gan_common.history.History`.
         flags: as `resolve` takes them, `labels`, `baseline` and `seed` for example.
 
     Returns:
@@ -294,7 +294,7 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, watch=None, *
         steps_per_epoch=data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size),
         draw_samples=gan.fixed_samples,
         sample_every=sample_every,
-        watch=watch,
+        on_sample=on_sample,
     )
     fit(gan, parts, config, history, make_strategy(config))
     return gan, history, parts

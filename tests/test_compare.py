@@ -60,7 +60,7 @@ def test_a_comparison_wants_two_variants_with_as_many_seeds():
 def test_a_history_keeps_rows_and_samples_and_ends_by_itself():
     seen = []
     history = History(
-        5, draw_samples=lambda: np.zeros(1), sample_every=2, watch=lambda h: seen.append(h.step)
+        5, draw_samples=lambda: np.zeros(1), sample_every=2, on_sample=lambda h: seen.append(h.step)
     )
     ends = [history.after_step(step, {"d_loss": step}) for step in range(1, 6)]
     assert ends == [False, False, False, False, True]
@@ -96,3 +96,11 @@ def test_an_explored_figure_has_a_static_form_and_follows_its_sliders(capsys):
     controls = lesson.explore(draw, {"k": (1, 5, 1)}, {"k": 2}, figures.Figure(b"still", "still"))
     controls["k"].value = 4
     assert drawn == [2, 4]
+
+
+def test_a_frame_runs_along_the_inside_of_its_box():
+    framed = figures.framed(np.zeros((1, 8, 8, 3), np.uint8), [[(1, 2, 5, 8)]], scale=4)[0]
+    red = (framed == (230, 20, 20)).all(axis=-1)
+    rows, columns = np.nonzero(red)
+    assert (columns.min(), columns.max(), rows.min(), rows.max()) == (4, 19, 8, 31)
+    assert not red[10:30, 6:18].any()
