@@ -12,7 +12,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup train-dcgan train-ssgan bench test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -43,6 +43,9 @@ notebooks: $(LAB)  ## open the chapter's notebooks in JupyterLab
 
 notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
 	@$(RUN) -m notebooks.execute $(ARGS)
+
+bench: $(READY)  ## how fast, beside other ways and the machine's peak: ten minutes, nothing else running
+	@$(RUN) -m benchmarks.bench $(ARGS)
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 

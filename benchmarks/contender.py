@@ -75,8 +75,6 @@ def _serve(pipe, maker: str, cores, arguments: dict) -> None:
 
     if cores is not None:
         os.sched_setaffinity(0, cores)
-    import gan_common.quiet  # noqa: F401
-
     make = getattr(importlib.import_module("benchmarks.contenders"), maker)
     step, units = make(**arguments)
     for _ in range(3):

@@ -5,6 +5,7 @@ a step takes does not depend on them.
 """
 
 import dataclasses
+import time
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class Counting:
 
 def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=8, **given):
     """This project's training, as `keras_dcgan.train` runs it."""
+    import gan_common.quiet  # noqa: F401
     from gan_common import machine
     from keras_dcgan import models
     from keras_dcgan.config import resolve
@@ -73,6 +75,7 @@ def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=8, **given):
 
 def plain_loop(batch_size=128, image_shape=(28, 28, 1)):
     """The repository's loop in Keras 3."""
+    import gan_common.quiet  # noqa: F401
     from benchmarks.keras_ports import PlainLoop
 
     return PlainLoop(_pictures(image_shape)[0], batch_size).step, batch_size
@@ -80,6 +83,7 @@ def plain_loop(batch_size=128, image_shape=(28, 28, 1)):
 
 def tutorial_step(batch_size=128, image_shape=(28, 28, 1)):
     """The step of TensorFlow's tutorial."""
+    import gan_common.quiet  # noqa: F401
     from benchmarks.keras_ports import TutorialStep
 
     trainer = TutorialStep(_pictures(image_shape)[0], batch_size)
@@ -98,15 +102,18 @@ def torch_step(batch_size=128, fast=False, image_shape=(28, 28, 1)):
 
 def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, strategy="none", **given):
     """This project's training, as `ssgan_tf.train` runs it."""
+    import gan_common.quiet  # noqa: F401
     from gan_common import machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
-    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy
+    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy, step_function
 
     grey = image_shape[-1] == 1
     chosen = {"preset": "improved", "dataset": "mnist" if grey else "cifar10", "held_out": 0}
     config = resolve({**chosen, "precision": "auto", **given})
-    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
+    automatic = "float32" if grey else machine.choose_precision("auto")
+    if config.precision == "auto":
+        config = dataclasses.replace(config, precision=automatic)
     dataset = _dataset(image_shape, count)
     parts = divide(dataset, config)
     strategy = make_strategy(config)
@@ -114,16 +121,18 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, strategy="none", **give
         gan = models.build(config, dataset.image_shape, 10, parts.x_unlabelled[:FIRST_BATCH])
     recorder = Counting()
     recorder.total_steps = 10**9
+    graph = step_function(gan, config, strategy)
 
     def step():
         recorder.stop_at = recorder.step + steps
-        fit(gan, parts, config, recorder, strategy)
+        fit(gan, parts, config, recorder, strategy, graph)
 
     return step, steps * config.batch_size
 
 
 def improved_plain(batch_size=100, image_shape=(28, 28, 1)):
     """A straightforward TensorFlow step of Improved GAN's networks."""
+    import gan_common.quiet  # noqa: F401
     from benchmarks.improved_port import PlainStep
 
     trainer = PlainStep(*_pictures(image_shape), batch_size)
@@ -135,6 +144,7 @@ def improved_plain(batch_size=100, image_shape=(28, 28, 1)):
 
 def keras_predict(count=10_000, image_shape=(28, 28, 1)):
     """Keras's `predict` of the repository's generator, at its default batch."""
+    import gan_common.quiet  # noqa: F401
     from benchmarks.keras_ports import LATENT_DIM, generator
 
     net = generator(tuple(image_shape))
@@ -149,6 +159,7 @@ def keras_predict(count=10_000, image_shape=(28, 28, 1)):
 
 def draw(count=10_000, image_shape=(28, 28, 1), **given):
     """`GAN.pictures`, as `generate` and `evaluate` draw."""
+    import gan_common.quiet  # noqa: F401
     from gan_common import machine
     from keras_dcgan import models
     from keras_dcgan.config import resolve
@@ -173,6 +184,13 @@ def gemm(dtype="float32", size=2048, library="tensorflow"):
         return lambda: torch.mm(a, b), 2 * size**3
     import tensorflow as tf
 
+    import gan_common.quiet  # noqa: F401
+
     a, b = (tf.cast(tf.random.uniform((size, size)), dtype) for _ in range(2))
     product = tf.function(lambda: tf.matmul(a, b))
     return lambda: product().numpy(), 2 * size**3
+
+
+def pause(seconds=0.01):
+    """Nothing, for so long: what measuring itself costs."""
+    return lambda: time.sleep(seconds), 1

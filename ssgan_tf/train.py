@@ -210,8 +210,8 @@ def train(config: Config) -> int:
     return 0
 
 
-def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
-    """Step after step, from the one that the recorder stands at to the last one."""
+def step_function(gan, config: Config, strategy):
+    """The step as a graph: (labelled, labels, unlabelled, fraction) → its losses, accuracies and norms."""
     import tensorflow as tf
 
     @tf.function
@@ -225,6 +225,18 @@ def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
         # Each replica has the values of the whole batch.
         return {k: strategy.experimental_local_results(v)[0] for k, v in values.items()}
 
+    return step
+
+
+def fit(gan, parts: Parts, config: Config, recorder, strategy, step=None) -> None:
+    """Step after step, from the one that the recorder stands at to the last one.
+
+    Args:
+        step: what `step_function` made, to go on with; None makes it.
+    """
+    import tensorflow as tf
+
+    step = step or step_function(gan, config, strategy)
     agree = agreement(strategy, several=config.distribute == "multiworker")
     try:
         for (labelled, labels), (unlabelled,) in stream(parts, config, recorder.step):
