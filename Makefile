@@ -12,7 +12,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan bench test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup train-dcgan train-ssgan bench shapes test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -46,6 +46,9 @@ notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2
 
 bench: $(READY)  ## how fast, beside other ways and the machine's peak: ten minutes, nothing else running
 	@$(RUN) -m benchmarks.bench $(ARGS)
+
+shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
+	@$(RUN) -m benchmarks.shapes $(ARGS)
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 

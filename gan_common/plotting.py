@@ -9,6 +9,7 @@ import contextlib
 import io
 import math
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -362,6 +363,63 @@ def confusion_matrix(
     _save_figure(path, figure)
 
 
+def marked_pictures(
+    path: str | os.PathLike,
+    rows: Sequence[tuple[str, np.ndarray, Sequence, Sequence[str]]],
+    title: str,
+) -> None:
+    """Draws rows of pictures, with what is wrong framed and said.
+
+    Args:
+      path: the PNG; its folder is made if need be.
+      rows: (heading, images, boxes, captions): images are (N, H, W, C) as for `tile`, N ≥ 0; boxes
+        are N lists of (x0, y0, x1, y1), each framing the pixels of columns x0 to x1 − 1 and rows y0
+        to y1 − 1, or nothing at all; captions are N texts, or nothing at all.
+      title: above the figure.
+
+    Raises:
+      ValueError: without any picture, or for a number of boxes or captions other than N.
+      UserError: if the file cannot be written.
+    """
+    columns = max((len(images) for _, images, _, _ in rows), default=0)
+    if not columns:
+        raise ValueError("rows must hold at least one picture. Received: none")
+    for heading, images, boxes, captions in rows:
+        for name, items in (("boxes", boxes), ("captions", captions)):
+            if len(items) not in (0, len(images)):
+                raise ValueError(
+                    f"{name} of {heading!r} must be {len(images)} or none. Received: {len(items)}"
+                )
+    from matplotlib.figure import Figure
+
+    heights = [1.65 if len(captions) else 1.25 for *_, captions in rows]  # inches
+    figure = Figure(figsize=(1.05 * columns, sum(heights) + 0.4), dpi=100)
+    figure.set_layout_engine("constrained", h_pad=0.02, w_pad=0.02)
+    figure.suptitle(title, fontweight="bold")
+    parts = np.atleast_1d(figure.subfigures(len(rows), 1, height_ratios=heights))
+    for part, (heading, images, boxes, captions) in zip(parts, rows, strict=True):
+        part.suptitle(heading, x=0.01, ha="left", fontsize=9)
+        for number, ax in enumerate(part.subplots(1, columns, squeeze=False)[0]):
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+            if number >= len(images):
+                continue
+            picture = _to_uint8(images[number : number + 1])[0]
+            grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.shape[-1] == 1 else {}
+            ax.imshow(picture.squeeze(), **grey)
+            for x0, y0, x1, y1 in boxes[number] if len(boxes) else ():
+                # imshow has the middle of the first pixel at 0.
+                x, y = np.array([[x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]]) - 0.5
+                ax.plot(x, y, color="white", linewidth=3, clip_on=False)
+                ax.plot(x, y, color="red", linewidth=1.3, clip_on=False)
+            if len(captions):
+                text = textwrap.shorten(captions[number], 36, placeholder=" …")
+                ax.set_xlabel(textwrap.fill(text, 17), fontsize=7)
+    _save_figure(
+        path, figure, true_colours=True
+    )  # or speckles of wrong ones would look like faults
+
+
 def _to_uint8(images):
     """(N, H, W, C), uint8 or floats in [−1, 1] → uint8."""
     images = np.asarray(images)
@@ -491,11 +549,15 @@ def _figure(width, height, rows=1, title=""):
     return figure, axes
 
 
-def _save_figure(path, figure):
+def _save_figure(path, figure, true_colours=False):
+    """As a PNG of 256 colours, a third of the size; of all its colours if asked and not too large."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    _write(path, _encode(picture, "PNG", optimize=True))  # a third of the size
+    picture = Image.open(buffer).convert("RGB")
+    data = _encode(picture, "PNG", optimize=True) if true_colours else b""
+    if not 0 < len(data) <= _MAX_PICTURE_BYTES:
+        data = _encode(picture.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
+    _write(path, data)
 
 
 def _curve(ax, steps, values, label, colour):

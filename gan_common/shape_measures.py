@@ -4,6 +4,9 @@ Each measure says what it sees, and lists every violation of the family's rule w
 All start from the background, the median colour of the picture's edge, and from how much each pixel
 differs from it.  They forgive what leaves the content alone: soft edges, noise, other colours, a
 place or a size that is a little off.  They are strict about the content.
+
+Each also says whether a picture can be read at all, so that a clean picture of something wrong is
+told from one that is no picture of anything.
 """
 
 import functools
@@ -34,12 +37,15 @@ POSE_LIMITS = np.array([[-42, MIN_BOX_AREA, 0, 0, 0.7], [42, SIZE**2, SIZE, SIZE
 SHADING = 0.2  # tolerated error of a face's colour, as a share of the box's own
 EDGE = 0.4  # what moving an edge by so many pixels explains is tolerated,
 VIEW = 0.095  # and so is this rest, as a share of the box's own colour
+EXPLAINED = 0.9  # share of a picture that one view must explain for a box to be seen at all
 
-SCALES = np.arange(0.8, 1.17, 0.05)  # the figures that a picture is compared with
-SHIFTS = np.arange(-5.0, 5.1, 0.5)  # pixels
+SCALES = np.arange(0.8, 1.11, 0.05)  # the figures that a picture is compared with
+SHIFTS = np.arange(-6.0, 6.1, 0.5)  # pixels
 SWINGS = np.deg2rad(np.arange(-20, 21, 5))  # of a limb about its joint
 SOLID = 0.6  # from this share of the strongest contrast on, a pixel is wholly part of the figure
 FILLED = 0.6  # and a part is where it should be if all of its axis is at least so solid
+RECOGNISED = 4  # parts that must be there, in whole or in part, for a figure to be seen at all
+STRANGE = 0.2  # share of what is drawn that may be none of them
 SLACK = dict.fromkeys(PARTS, 1.7) | {"body": 1.1, "head": 1.1}  # pixels a part may be too thick
 
 
@@ -71,16 +77,28 @@ class DiscCount(_Measured):
 
     count: int | None
 
+    @property
+    def readable(self) -> bool:
+        """True if the picture shows equal discs, apart, whatever their number."""
+        return self.count is not None
+
 
 @dataclass(frozen=True)
 class BoxView(_Measured):
     """`degrees`, the angle that explains the picture best, and the nearest one of `shapes.ANGLES`.
 
-    Both are None if there is no box.
+    Both are None if there is no box.  `explained` is how much of what differs from the background
+    that view explains, 0 to 1, each face in a colour of its own.
     """
 
     angle: int | None
     degrees: float | None
+    explained: float = 0.0
+
+    @property
+    def readable(self) -> bool:
+        """True if the picture shows a box, whether or not all of it agrees."""
+        return self.explained >= EXPLAINED
 
     @property
     def consistent(self) -> bool:
@@ -90,9 +108,19 @@ class BoxView(_Measured):
 
 @dataclass(frozen=True)
 class FigureParts(_Measured):
-    """`parts`: each of `shapes.PARTS` is "in place", there "in part" (detached), or "missing"."""
+    """`parts`: each of `shapes.PARTS` is "in place", there "in part" (detached), or "missing".
+
+    `strange` is the share of what is drawn that belongs to no part.
+    """
 
     parts: dict[str, str]
+    strange: float = 1.0
+
+    @property
+    def readable(self) -> bool:
+        """True if the picture shows a figure: enough of its parts, and little else."""
+        there = sum(state != "missing" for state in self.parts.values())
+        return there >= RECOGNISED and self.strange <= STRANGE
 
 
 def measure_count(image: np.ndarray) -> DiscCount:
@@ -141,6 +169,7 @@ def measure(images: np.ndarray, family: str) -> dict:
     Returns:
         "pictures": N.  "wrong": the share of pictures with any violation, that is, with a count that
         is unclear or never occurs in the data, an inconsistent view, or a broken structure.
+        "unreadable": the share, part of "wrong", of those that show no such thing at all.
         "kinds": for each kind of violation the share of pictures that have it.  "values": for each
         count (None: unclear) or angle its share, for each part the share that have it in place.
 
@@ -160,7 +189,14 @@ def measure(images: np.ndarray, family: str) -> dict:
         for counter in (kinds, values)
     ]
     wrong = sum(not one.ok for one in found) / len(found)
-    return {"pictures": len(found), "wrong": wrong, "kinds": shares[0], "values": shares[1]}
+    unreadable = sum(not one.readable for one in found) / len(found)
+    return {
+        "pictures": len(found),
+        "wrong": wrong,
+        "unreadable": unreadable,
+        "kinds": shares[0],
+        "values": shares[1],
+    }
 
 
 def _foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -275,6 +311,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     low = ndimage.minimum_filter(model, (1, 3, 3, 1)) - model
     high = ndimage.maximum_filter(model, (1, 3, 3, 1)) - model
     rest = colours.reshape(model.shape) - model
+    explained = 1 - (rest**2).sum((1, 2, 3)) / (colours**2).sum((1, 2))
     rest -= np.clip(rest, EDGE * low, EDGE * high)
     # Less than a pixel across is noise, and what changes over many pixels is a matter of colour.
     rest = ndimage.gaussian_filter(rest, (0, 0.7, 0.7, 0))
@@ -292,7 +329,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     for one, row in enumerate(rows):
         degrees = float(pose[one, 0])
         nearest = min(ANGLES, key=lambda angle: abs(angle - degrees))
-        found[row] = BoxView(tuple(wrong[one]), nearest, degrees)
+        found[row] = BoxView(tuple(wrong[one]), nearest, degrees, float(explained[one]))
     return found
 
 
@@ -388,13 +425,18 @@ def _find_parts(images: np.ndarray) -> list[FigureParts]:
             parts[one][part] = "in part" if (values[one] >= FILLED).mean() >= 0.4 else "missing"
             inside = _part_distance(part, places[best[one : one + 1]])[0] < 0
             wrong[one].append(Violation(f"{part} {parts[one][part]}", _bounds(inside)))
-    _, extras = _blobs((solid > 0.6) & (outside[best] > 0))
+    drawn = solid > 0.6
+    extra = drawn & (outside[best] > 0)
+    strange = extra.sum((1, 2)) / np.maximum(drawn.sum((1, 2)), 1)
+    _, extras = _blobs(extra)
     for one, box, size in extras:
         if size > SPECK:
             wrong[one].append(Violation("something extra", box))
     for one in np.flatnonzero(~amount.any(axis=(1, 2))):
         wrong[one] = [Violation("no figure", EVERYWHERE)]
-    return [FigureParts(tuple(w), p) for w, p in zip(wrong, parts, strict=True)]
+    return [
+        FigureParts(tuple(w), p, float(s)) for w, p, s in zip(wrong, parts, strange, strict=True)
+    ]
 
 
 def _along_axis(solid: np.ndarray, part: str, places: np.ndarray) -> np.ndarray:

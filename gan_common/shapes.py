@@ -50,7 +50,11 @@ CAMERA_ELEVATION = np.deg2rad(30.0)
 LAMP_ELEVATION, LAMP_AZIMUTH = np.deg2rad(60.0), np.deg2rad(-60.0)  # from above, left of the viewer
 AMBIENT, DIFFUSE = 0.28, 0.80
 
-FIGURE_SCALE = (0.9, 1.04)
+FIGURE_SCALE = (0.86, 1.0)
+FIGURE_SHIFT = (
+    4.0,
+    2.5,
+)  # pixels at most, across and down: no part has a place that is always its own
 FIGURE_RISE = 0.6  # the body's centre is above the picture's, so that head and feet are equally far
 # Every part is a capsule: a line segment (x0, y0, x1, y1) from the body's centre, and a radius.
 FIGURE = {
@@ -193,7 +197,8 @@ def draw_figure(
     n = int(np.prod(shape))
     broken = rng.choice(candidates if part is None else [part], n)
     scale = rng.uniform(*FIGURE_SCALE, n)
-    centre = SIZE / 2 + rng.uniform(-1.0, 1.0, (n, 2)) - [0.0, FIGURE_RISE]
+    shift = rng.uniform(-1.0, 1.0, (n, 2)) * FIGURE_SHIFT
+    centre = SIZE / 2 + shift - [0.0, FIGURE_RISE]
     hue = rng.random(n)
     if shirts is not None:  # within ±18° of the name's hue; the names are 60° apart
         hue = (_integers("shirts", shirts, 0, len(SHIRTS) - 1) + 0.6 * (hue - 0.5)) / len(SHIRTS)

@@ -281,9 +281,9 @@ def drawn(monkeypatch):
     figures = []
     save = plotting._save_figure
 
-    def keep(path, figure):
+    def keep(path, figure, **options):
         figures.append(figure)
-        save(path, figure)
+        save(path, figure, **options)
 
     monkeypatch.setattr(plotting, "_save_figure", keep)
     return figures
@@ -401,6 +401,57 @@ def test_confusion_matrix_by_hand(tmp_path, drawn):
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted class", "true class")
     with pytest.raises(ValueError, match=r"must be \(2, 2\).*Received: shape=\(3, 3\)"):
         plotting.confusion_matrix(tmp_path / "m.png", matrix, ["cat", "dog"])
+
+
+def test_marked_pictures_frame_the_pixels_that_are_named(tmp_path, drawn):
+    wrong = solid(90, 180, size=(8, 8), channels=3)
+    boxes = [[(1, 2, 4, 3), (0, 0, 8, 8)], []]
+    rows = [
+        ("real", solid(10, 20, 30, size=(8, 8), channels=1), [], []),
+        (
+            "wrong",
+            wrong,
+            boxes,
+            ["five discs", "a text that is far too long for one small picture"],
+        ),
+    ]
+    plotting.marked_pictures(tmp_path / "marked.png", rows, title="Faults")
+    (figure,) = drawn
+    real, marked = figure.subfigs
+    assert (figure.get_suptitle(), marked.get_suptitle()) == ("Faults", "wrong")
+    assert [len(ax.images) for ax in real.axes] == [1, 1, 1]
+    assert [len(ax.images) for ax in marked.axes] == [1, 1, 0]
+    np.testing.assert_array_equal(marked.axes[1].images[0].get_array(), wrong[1])
+    # Each frame is drawn twice, red on white; pixel 0 reaches from -0.5 to 0.5.
+    frames = [(line.get_xdata(), line.get_ydata()) for line in marked.axes[0].lines]
+    around = [(min(x), min(y), max(x), max(y)) for x, y in frames]
+    assert around == [(0.5, 1.5, 3.5, 2.5)] * 2 + [(-0.5, -0.5, 7.5, 7.5)] * 2
+    assert not marked.axes[1].lines
+    first, second, nothing = (ax.get_xlabel() for ax in marked.axes)
+    assert (first, nothing) == ("five discs", "")
+    assert " ".join(second.split()) == "a text that is far too long for …"
+
+
+def test_marked_pictures_keep_their_colours(tmp_path):
+    colours = noise(2, 16, 16, channels=3)  # 512 of them
+    plotting.marked_pictures(tmp_path / "marked.png", [("", colours, [], [])], title="")
+    with Image.open(tmp_path / "marked.png") as file:
+        found = {tuple(pixel) for pixel in np.asarray(file).reshape(-1, 3).tolist()}
+    assert {tuple(pixel) for pixel in colours.reshape(-1, 3).tolist()} <= found
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], "at least one picture"),
+        ([("a", solid(1, channels=3)[:0], [], [])], "at least one picture"),
+        ([("a", solid(1, 2), [[]], [])], "boxes of 'a' must be 2 or none. Received: 1"),
+        ([("a", solid(1, 2), [], ["x"])], "captions of 'a' must be 2 or none. Received: 1"),
+    ],
+)
+def test_marks_that_do_not_fit_are_refused(rows, says, tmp_path):
+    with pytest.raises(ValueError, match=says):
+        plotting.marked_pictures(tmp_path / "marked.png", rows, title="")
 
 
 def test_matplotlib_is_not_imported_until_a_figure_is_drawn_and_pyplot_never(tmp_path):

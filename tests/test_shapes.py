@@ -190,8 +190,13 @@ def test_labels_are_what_is_measured(family):
         ]
     elif family == "perspective":
         assert [f"box at {one.angle}°" for one in found] == [names[i] for i in y]
-    else:  # the colour in the middle of the body
-        hues = [colorsys.rgb_to_hsv(*image[15, 15].tolist())[0] for image in x]
+    else:  # the colour in the middle of the figure, which is the body's
+        middles = []
+        for image in x:
+            there = np.nonzero(np.abs(image - image[0, 0].astype(int)).sum(-1) > 60)
+            rows, columns = ((axis.min() + axis.max()) // 2 for axis in there)
+            middles.append(image[rows, columns])
+        hues = [colorsys.rgb_to_hsv(*middle.tolist())[0] for middle in middles]
         shirts = [shapes.SHIRTS[round(6 * hue) % 6] for hue in hues]
         assert [f"figure in {shirt}" for shirt in shirts] == [names[i] for i in y]
 
@@ -269,8 +274,21 @@ def test_wrong_pictures_are_recognised(family, fault, rng):
         assert np.mean([expected in one.reason for one in found]) >= 0.98
 
 
+@pytest.mark.parametrize(
+    ("family", "fault"),
+    [(family, fault) for family in shapes.FAMILIES for fault in (None, *shapes.FAULTS[family])],
+)
+def test_wrong_pictures_of_the_kind_can_be_read(family, fault, rng):
+    """Except that discs which merge, or are not equal, leave the count open."""
+    images, _ = draw(family, 300, rng, fault)
+    found = shape_measures.measure_each(all_of_it(images, rng), family)
+    expected = 0 if (family, fault is None) == ("count", False) else 1
+    assert np.mean([one.readable for one in found]) == pytest.approx(expected, abs=0.01)
+
+
 @pytest.mark.parametrize("part", shapes.MISPLACED)
-def test_the_missing_part_is_named_and_located(part, rng):
+def test_the_missing_part_is_named_and_located(part, rng, monkeypatch):
+    monkeypatch.setattr(shapes, "FIGURE_SHIFT", (1.0, 1.0))
     (x0, y0, x1, y1), _ = shapes.FIGURE[part]
     middle = 16 + (x0 + x1) / 2, 16 - shapes.FIGURE_RISE + (y0 + y1) / 2
     images = shapes.draw_figure(rng, 100, fault="missing", part=part)
@@ -278,7 +296,7 @@ def test_the_missing_part_is_named_and_located(part, rng):
         assert [name for name in shapes.PARTS if found.parts[name] != "in place"] == [part]
         (violation,) = found.violations
         left, top, right, bottom = violation.box
-        # The figure is scaled by at most 10% and moved by at most 1 pixel.
+        # The figure is scaled by at most 14% and moved by at most 1 pixel.
         assert abs((left + right) / 2 - middle[0]) < 2.5
         assert abs((top + bottom) / 2 - middle[1]) < 2.5
 
@@ -367,6 +385,7 @@ def test_nothing_and_noise_are_wrong(family, paper, rng):
         images = np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
         for found in shape_measures.measure_each(images, family):
             assert not found.ok
+            assert not found.readable
             for x0, y0, x1, y1 in (violation.box for violation in found.violations):
                 assert 0 <= x0 < x1 <= 32
                 assert 0 <= y0 < y1 <= 32
@@ -419,6 +438,7 @@ def test_shares_by_hand(rng):
     assert shape_measures.measure(images, "count") == {
         "pictures": 5,
         "wrong": 0.4,
+        "unreadable": 0.2,
         "kinds": {"5 discs, never in the data": 0.2, "merged or misshapen": 0.2},
         "values": {1: 0.2, 3: 0.4, 5: 0.2, None: 0.2},
     }
@@ -426,6 +446,6 @@ def test_shares_by_hand(rng):
     shares = shape_measures.measure(
         np.concatenate([shapes.draw_figure(rng, 2), headless]), "structure"
     )
-    assert shares["wrong"] == 0.5
+    assert (shares["wrong"], shares["unreadable"]) == (0.5, 0.0)
     assert shares["kinds"] == {"head missing": 0.5}
     assert shares["values"] == dict.fromkeys(shapes.PARTS, 1.0) | {"head": 0.5}
