@@ -52,6 +52,17 @@ class TrainingConfig:
     run_dir: str | None = flag(None, "folder for the run (default: a new one under runs/)")
     resume: str | None = flag(None, "folder of a run to go on with")
     max_minutes: float | None = flag(None, "stop training after this time", lower=0)
+    on_failure: str = flag(
+        "warn",
+        "when the training is not healthy: say so; also pause D while it is ahead; or slow it, and both "
+        "nets where steps overshoot; or stop",
+        choices=("warn", "pause", "lower_lr", "stop"),
+    )
+
+
+def _name(field) -> str:
+    """A field's flag: `break_` is --break, a word that Python keeps for itself."""
+    return field.name.rstrip("_")
 
 
 def _base_type(annotation) -> type:
@@ -67,7 +78,7 @@ def _define(config_class, values: flags.FlagValues) -> None:
         kind, meta = _base_type(hints[field.name]), field.metadata
         # The flag's own default is None: so a value that was typed is told from one that was not.
         default = "" if field.default in (None, ()) else f" (default: {field.default})"
-        common = {"name": field.name, "default": None, "help": meta["help"] + default}
+        common = {"name": _name(field), "default": None, "help": meta["help"] + default}
         bounds = {"lower_bound": meta["lower"], "upper_bound": meta["upper"]}
         if meta["choices"]:
             flags.DEFINE_enum(enum_values=list(meta["choices"]), flag_values=values, **common)
@@ -97,7 +108,8 @@ def parse(config_class, argv: Sequence[str], usage: str) -> dict:
     """
     values = flags.FlagValues()
     _define(config_class, values)
-    names = [f.name for f in dataclasses.fields(config_class)]
+    fields = {_name(f): f.name for f in dataclasses.fields(config_class)}
+    names = list(fields)
     if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
         print(usage.strip() + "\n")
         for name in names:
@@ -112,7 +124,11 @@ def parse(config_class, argv: Sequence[str], usage: str) -> dict:
         raise UserError(str(error)) from error
     if rest:
         raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
-    given = {name: values[name].value for name in names if values[name].value is not None}
+    given = {
+        field: values[name].value
+        for name, field in fields.items()
+        if values[name].value is not None
+    }
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
@@ -128,6 +144,10 @@ def tell_tricks(names: Sequence[str]) -> int:
     return 0
 
 
+# Flags that came after the first runs, whose configurations lack them.
+NEW = ("on_failure", "discriminator_kernel")
+
+
 def from_json(config_class, path: Path):
     """The configuration that a run saved, checked field by field."""
     try:
@@ -141,9 +161,11 @@ def from_json(config_class, path: Path):
         unknown = sorted(set(saved) - set(hints))
         if unknown:
             raise ValueError(f"it has unknown entries {', '.join(unknown)}")
+        # A run that is older than a flag did what the flag's default does.
         for field in dataclasses.fields(config_class):
-            if field.default is None and isinstance(hints[field.name], types.UnionType):
-                saved.setdefault(field.name, None)  # a flag that is newer than the run
+            optional = field.default is None and isinstance(hints[field.name], types.UnionType)
+            if optional or field.name in NEW:
+                saved.setdefault(field.name, field.default)
         missing = sorted(set(hints) - set(saved))
         if missing:
             raise ValueError(f"it lacks {', '.join(missing)}")
@@ -190,7 +212,9 @@ def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
 
 
 # What --resume may change: how long the run goes on, and where its data lies.
-RESUME_MAY_CHANGE = (*("resume", "data_dir", "epochs", "steps", "max_minutes", "evaluate", "json"),)
+RESUME_MAY_CHANGE = (
+    *("resume", "data_dir", "epochs", "steps", "max_minutes", "on_failure", "evaluate", "json"),
+)
 
 
 def resumed(config_class, given: dict):
@@ -204,7 +228,7 @@ def resumed(config_class, given: dict):
         if name not in RESUME_MAY_CHANGE and getattr(config, name) != value:
             raise UserError(
                 f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
-                f"not {value!r}; leave --{name} out, or start a new run"
+                f"not {value!r}; leave --{name.rstrip('_')} out, or start a new run"
             )
     changed = {k: v for k, v in given.items() if k in RESUME_MAY_CHANGE}
     return dataclasses.replace(config, **changed)

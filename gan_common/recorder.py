@@ -18,6 +18,7 @@ from gan_common.checkpoints import Checkpoints
 from gan_common.errors import UserError
 from gan_common.lock import Lock
 from gan_common.signals import StopSignals
+from gan_common.treatment import GO_BACK, STOP, Treatment, bands
 
 # What the progress line shows of a step's numbers, and how.
 SHOWN = {
@@ -39,6 +40,7 @@ class Recorder:
         log_every, sample_every, save_every: in steps.
         max_minutes: training time after which the run ends, over all its parts; None is no limit.
         quality: () → a number, the lower the better, that the best checkpoint is chosen by.
+        treatment: watches over the training's health, and acts; None leaves that out.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Recorder:
         save_every: int,
         max_minutes: float | None = None,
         quality: Callable[[], float] | None = None,
+        treatment: Treatment | None = None,
     ):
         self.run, self.draw_samples = run, draw_samples
         self.checkpoints = Checkpoints(run, variables)
@@ -64,6 +67,7 @@ class Recorder:
         self.batch_size = batch_size
         self.log_every, self.sample_every, self.save_every = log_every, sample_every, save_every
         self.max_seconds = None if max_minutes is None else 60 * max_minutes
+        self.treatment = treatment
         self.step = 0
         self.seconds = 0.0  # of training, over all parts of the run
         self.interrupted: int | None = None  # the signal that asked to stop
@@ -87,6 +91,9 @@ class Recorder:
             state = self.checkpoints.restore()
             if state is not None:
                 self._take_up(state)
+                if self.treatment is not None:
+                    findings = self.treatment.findings
+                    self.run.write_findings(findings, known=len(findings))
             self.run.forget_after(self.step)
         except BaseException:
             self._lock.release()
@@ -98,6 +105,8 @@ class Recorder:
             self.step, self.seconds = int(state["step"]), float(state["seconds"])
             self._sums = {str(name): float(value) for name, value in state["sums"].items()}
             self._count = int(state["count"])
+            if self.treatment is not None and "treatment" in state:
+                self.treatment.restore(state["treatment"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{self.checkpoints.folder}: the newest checkpoint does not say where the training "
@@ -117,6 +126,8 @@ class Recorder:
         self.run.sync()
         state = {"step": self.step, "seconds": self.seconds}
         state |= {"sums": self._sums, "count": self._count}
+        if self.treatment is not None:
+            state["treatment"] = self.treatment.state()
         self.checkpoints.save(self.step, state, None if self.quality is None else self.quality())
 
     def _check_finite(self) -> None:
@@ -138,6 +149,8 @@ class Recorder:
             self._start = (self.step, self.seconds)
             if self.step == 0:
                 self.run.add_sample(0, self.draw_samples())
+                if self.treatment is not None:
+                    self._begin_treatment()
         except BaseException:
             self.__exit__()
             raise
@@ -162,6 +175,10 @@ class Recorder:
         self.seconds += now - self._mark
         self._mark = now
         self.step = step
+        if self.treatment is not None:
+            if self._treat(step, values):
+                return True
+            values = {**values, **dict(zip(("d_rate", "g_rate"), self._rates, strict=True))}
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value)
         self._count += 1
@@ -180,12 +197,65 @@ class Recorder:
         self._mark = time.perf_counter()
         return self.finished
 
+    # ------------------------------------------------------------------ the doctor
+
+    def _begin_treatment(self) -> None:
+        """Look at the first pictures; keep a checkpoint where the treatment may have to go back."""
+        action = self.treatment.start()
+        self.run.write_findings(self.treatment.findings)
+        if action == STOP:
+            self._stop()
+        if self.treatment.on_failure == "lower_lr":
+            self.save()
+
+    def _treat(self, step: int, values: Mapping[str, float]) -> bool:
+        """Have a step judged; True when the training now stands at an earlier checkpoint.
+
+        Raises:
+            UserError: when the training is not healthy and should end.
+        """
+        known = len(self.treatment.findings)
+        self._rates = self.treatment.rates  # that this step was taken with
+        action = self.treatment.after_step(step, values)
+        if len(self.treatment.findings) > known:
+            self.run.write_findings(self.treatment.findings, known)
+        if action == STOP:
+            self._stop()
+        if action == GO_BACK:
+            self._go_back()
+        return action == GO_BACK
+
+    def _stop(self) -> None:
+        finding = self.treatment.findings[-1]
+        paths = self.checkpoints.paths()
+        if paths:
+            mend = (
+                f"the last good checkpoint is {paths[-1]}: go on from it with "
+                f"--resume {self.run.folder} --on_failure pause (or lower_lr)"
+            )
+        else:
+            mend = "there is no checkpoint yet: start a new run"
+        raise UserError(f"{finding} Stopped; {mend}")
+
+    def _go_back(self) -> None:
+        """Go on from the last good checkpoint."""
+        failed, lowered, findings = self.step, self.treatment.lowered, self.treatment.findings
+        state = self.checkpoints.restore()
+        if state is None:
+            self._stop()
+        self._take_up(state)
+        self.treatment.gone_back(lowered, findings)
+        self.run.forget_after(self.step)
+        self._mark = time.perf_counter()
+        print(f"back from step {failed} to the checkpoint of step {self.step}", flush=True)
+
     def _log_row(self) -> None:
         self._check_finite()
         means = {name: total / self._count for name, total in self._sums.items()}
         epoch = self.step / self.steps_per_epoch
         row = {"step": self.step, "epoch": round(epoch, 4), "seconds": round(self.seconds, 3)}
-        self.run.log({**row, "images_per_second": round(self.images_per_second, 1), **means})
+        row |= {"images_per_second": round(self.images_per_second, 1), **means}
+        self.run.log(row | (self.treatment.row() if self.treatment is not None else {}))
         self._sums, self._count = {}, 0
 
     @property
@@ -193,6 +263,12 @@ class Recorder:
         """Whether there is a reason to take no further step."""
         out_of_time = self.max_seconds is not None and self.seconds >= self.max_seconds
         return self.step >= self.total_steps or out_of_time or self.interrupted is not None
+
+    def draw_pictures(self):
+        """The run's samples over time and its curves, with what the doctor found shaded."""
+        if self.treatment is None:
+            return self.run.draw_pictures()
+        return self.run.draw_pictures(bands(self.treatment.findings, self.run.rows(), self.step))
 
     def totals(self) -> dict[str, float]:
         """For the summary: seconds of training, steps, and real pictures trained on per second."""

@@ -2,6 +2,7 @@
 
     runs/<package>/<name>/
         config.json      what the run was started with; --resume reads it
+        doctor.json      what was wrong and when, each change of state
         dataset.json     the pictures' shape and the class names, so that generating needs no data
         metrics.csv      a row every few steps, means over the steps since the row before
         checkpoints/     step-00001234/: all variables and where the run stood; the last three and the best
@@ -14,11 +15,12 @@
 """
 
 import csv
+import dataclasses
 import json
 import math
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -27,6 +29,7 @@ import tensorflow as tf
 
 from gan_common import cli, lock, plotting
 from gan_common.data import Dataset
+from gan_common.doctor import Finding
 from gan_common.errors import UserError
 
 FOLDERS = ("checkpoints", "samples", "tensorboard")
@@ -201,6 +204,14 @@ class Run:
             except OSError as error:
                 raise self._unwritable(path, error) from error
 
+    def write_findings(self, findings: Sequence[Finding], known: int = 0) -> None:
+        """Write doctor.json: every change of state so far, oldest first; `known` were written before."""
+        entries = [{**dataclasses.asdict(finding), "says": str(finding)} for finding in findings]
+        cli.write_json(self.folder / "doctor.json", {"findings": entries})
+        for finding in findings[known:]:
+            with self._tensorboard().as_default(step=finding.step):
+                tf.summary.text("doctor", str(finding))
+
     # ----------------------------------------------------------------- pictures
 
     def sample_files(self) -> list[Path]:
@@ -216,11 +227,15 @@ class Run:
             tf.summary.image("samples", plotting.tile(images)[None])
         return path
 
-    def draw_pictures(self) -> tuple[Path, Path]:
-        """Draw what is known at the end of a run: the samples over time, and the curves."""
+    def draw_pictures(self, bands: Sequence[tuple[float, float, str]] = ()) -> tuple[Path, Path]:
+        """Draw what is known at the end of a run: the samples over time, and the curves.
+
+        Args:
+            bands: of `treatment.bands`: stretches of the curves to shade.
+        """
         gif, curves = self.folder / "samples.gif", self.folder / "curves.png"
         plotting.save_gif(gif, self.sample_files())
-        plotting.loss_curves(curves, self.rows())
+        plotting.loss_curves(curves, self.rows(), bands)
         return gif, curves
 
     def _tensorboard(self):

@@ -48,6 +48,11 @@ class Config(cli.TrainingConfig):
         lower=0,
         upper=1,
     )
+    break_: str | None = flag(
+        None,
+        "make the training fail in a way that section 2.3 describes, to see what it looks like",
+        ("bad_init", "strong_d", "no_bn", "high_lr", "collapse"),
+    )
     sample_every: float = flag(1.0, "epochs from one sample grid to the next", lower=0)
     save_every: float = flag(1.0, "epochs from one checkpoint to the next", lower=0)
     evaluate: bool = flag(True, "measure FID and the rest when the training ends")
@@ -92,6 +97,22 @@ PRESETS["gan"] = {
 }
 # Mirza & Osindero 2014: both nets are given the class.
 PRESETS["cgan"] = PRESETS["dcgan"]
+
+# What --break changes of a preset's values; the networks do the rest.
+BROKEN: dict[str, dict] = {
+    "bad_init": {},  # first weights 25 times as large
+    "no_bn": {},  # no normalisation between the layers
+    "strong_d": {"generator_lr": 5e-5, "discriminator_lr": 2e-3},
+    "high_lr": {"generator_lr": 0.1, "discriminator_lr": 0.1},
+    # G hurries after a D that hardly moves, and no batch norm keeps its pictures apart.
+    "collapse": {"generator_lr": 5e-3, "discriminator_lr": 1e-4},
+}
+BREAKABLE = ("dcgan", "cgan")
+# They take the place of what a failure takes away.
+MENDS = {
+    "no_bn": ("virtual_batch_norm", "instance_norm", "weight_norm", "spectral_norm"),
+    "collapse": ("virtual_batch_norm", "instance_norm"),
+}
 
 # What --tricks takes; gan_common.tricks.TRICKS says of each what it does and where the chapter has it.
 TRICKS = (
@@ -151,6 +172,9 @@ def resolve(given: dict) -> Config:
         values["weight_average"] = 0.999
     if "sgd_discriminator" in chosen:
         values["discriminator_lr"] = 0.01  # Adam's rate would hardly move D
+    if given.get("break_"):
+        _check_break(given["break_"], preset, chosen)
+        values |= BROKEN[given["break_"]]
     config = Config(**{**values, **given})
     if config.loss in ("wasserstein", "hinge") and config.real_label != 1:
         raise UserError(
@@ -164,6 +188,16 @@ def resolve(given: dict) -> Config:
             f"--batch_size {config.batch_size}: --tricks packing needs a multiple of {PACKED}"
         )
     return config
+
+
+def _check_break(name: str, preset: str, chosen: tuple[str, ...]) -> None:
+    if preset not in BREAKABLE:
+        raise UserError(
+            f"--break {name} with --preset {preset}: choose one of {', '.join(BREAKABLE)}"
+        )
+    for trick in MENDS.get(name, ()):
+        if trick in chosen:
+            raise UserError(f"--break {name} with --tricks {trick}: it mends what is to be broken")
 
 
 def _check_tricks(preset: str, chosen: tuple[str, ...]) -> None:

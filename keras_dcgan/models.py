@@ -6,10 +6,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, losses, metrics, optimizers, runs, sampling, tricks
+from gan_common import (
+    checkpoints,
+    doctor,
+    losses,
+    metrics,
+    optimizers,
+    runs,
+    sampling,
+    tricks,
+)
 from gan_common.errors import UserError
 from keras_dcgan.config import PACKED, Config
-from keras_dcgan.networks import NETWORKS
+from keras_dcgan.networks import NETWORKS, break_weights
 
 UNROLLED_STEPS = 5  # k, Metz et al. 2017, section 3
 THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
@@ -25,6 +34,7 @@ def build(config: Config, image_shape, num_classes: int) -> "GAN":
         make_generator, make_discriminator = NETWORKS[config.preset]
         generator = make_generator(config, image_shape, conditional)
         discriminator = make_discriminator(config, image_shape, conditional)
+        break_weights(config, generator, discriminator)
         if "virtual_batch_norm" in config.tricks:
             # Seed −1 is no step's: the reference stays apart from what the training draws.
             reference = _latents(config, config.batch_size, [config.seed, -1])
@@ -79,6 +89,8 @@ class GAN(keras.Model):
         self.discriminator_optimizer = _optimizer(config, kind, config.discriminator_lr)
         self.generator_optimizer.build(generator.trainable_variables)
         self.discriminator_optimizer.build(discriminator.trainable_variables)
+        # False while D is paused.  What a checkpoint needs of it is in the recorder's state.
+        self.d_learns = tf.Variable(True, trainable=False, name="d_learns")
         self.steps_done = keras.Variable(0, dtype="int64", trainable=False, name="steps_done")
         # The average of all of G's weights, batch norm's moving statistics among them.
         self.average = self.past = self.replay = self.features = None
@@ -156,7 +168,7 @@ class GAN(keras.Model):
             d_loss = self.discriminator_loss(real_logits, fake_logits, seeds["flips"])
             d_objective = d_loss + self.penalties(shown_real, shown_fake, labels, seeds["lines"])
         d_gradients = tape.gradient(d_objective, self.discriminator.trainable_variables)
-        self.discriminator_optimizer.apply(d_gradients, self.discriminator.trainable_variables)
+        tf.cond(self.d_learns, lambda: self._update_discriminator(d_gradients), lambda: None)
 
         # G: the gradient of its loss under the new D, first to the pictures, then to its weights.
         if not unrolled:
@@ -183,6 +195,15 @@ class GAN(keras.Model):
             "d_gradient_norm": tf.linalg.global_norm(d_gradients),
             "g_gradient_norm": tf.linalg.global_norm(g_gradients),
         }
+
+    def _update_discriminator(self, gradients) -> None:
+        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
+
+    def set_rates(self, of_discriminator: float, of_generator: float) -> None:
+        """Give the nets these shares of their learning rates; 0 leaves D's weights as they are."""
+        self.d_learns.assign(of_discriminator > 0)
+        self.discriminator_optimizer.learning_rate = self.config.discriminator_lr * of_discriminator
+        self.generator_optimizer.learning_rate = self.config.generator_lr * of_generator
 
     # ------------------------------------------- the terms of the step that tricks change
 
@@ -306,6 +327,18 @@ class GAN(keras.Model):
         fake = sampling.draw(self, max(count, 2), self.config.seed)[0]
         rows = np.linspace(0, len(real) - 1, max(count, 2)).astype(int)
         return float(metrics.kernel_distance(_thumbnails(real[rows]), _thumbnails(fake)))
+
+    def look(self, count: int = doctor.LOOKED_AT) -> np.ndarray:
+        """Pictures (count, H, W, C) in [-1, 1] as a training step makes them now; looking moves nothing."""
+        latents = self.draw_latents(count, [self.config.seed, -2])  # seed −2 is no step's
+        labels = tf.range(count) % self.num_classes
+        pictures, _ = self.generator.stateless_call(
+            self.generator.trainable_variables,
+            self.generator.non_trainable_variables,
+            [latents, labels] if self.conditional else latents,
+            training=True,
+        )
+        return pictures.numpy()
 
     def save_generator(self, path) -> None:
         """Write the generator, with its averaged weights, as one `.keras` file."""

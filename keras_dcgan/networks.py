@@ -5,6 +5,8 @@ logit a picture (N, 1).  The conditional pair takes the class (N,) int32 as a se
 discriminator's layer named `features` is what feature matching compares.
 """
 
+import math
+
 import keras
 from keras import layers
 
@@ -15,6 +17,7 @@ from keras_dcgan.config import PACKED, Config
 
 # Radford et al. 2015, section 4: weights from N(0, 0.02²), LeakyReLU with slope 0.2.
 INITIAL_STDDEV = 0.02
+BAD_INITIAL_STDDEV = 0.5  # of --break bad_init
 LEAK = 0.2
 # Salimans et al. 2016, section 3.2: B kernels of C dimensions for minibatch discrimination.
 MINIBATCH_KERNELS, MINIBATCH_DIM = 32, 8
@@ -187,6 +190,8 @@ def _upsampled(config: Config, x, filters: int, use_bias: bool = False):
 
 
 def _generator_norm(config: Config, x):
+    if config.break_ in ("no_bn", "collapse"):
+        return x
     if "virtual_batch_norm" in config.tricks:
         return tricks.VirtualBatchNormalization(config.batch_size)(x)
     if "instance_norm" in config.tricks:
@@ -204,7 +209,7 @@ def _noisy(config: Config, x):
 
 def _has_norm(config: Config) -> bool:
     """Whether D normalises activations; normalising weights takes its place."""
-    return not {"weight_norm", "spectral_norm"} & set(config.tricks)
+    return config.break_ != "no_bn" and not {"weight_norm", "spectral_norm"} & set(config.tricks)
 
 
 def _discriminator_norm(config: Config, x):
@@ -230,6 +235,23 @@ def _logit(config: Config, x, initializer=None):
         x = tricks.MinibatchDiscrimination(MINIBATCH_KERNELS, MINIBATCH_DIM)(x)
     dense = layers.Dense(1, kernel_initializer=initializer or _weights(), dtype="float32")
     return dense(x)
+
+
+def break_weights(config: Config, generator, discriminator) -> None:
+    """What --break does to the first weights, which are N(0, 0.02²)."""
+    if config.break_ == "bad_init":
+        for kernel in _kernels(generator) + _kernels(discriminator):
+            kernel.assign(BAD_INITIAL_STDDEV / INITIAL_STDDEV * kernel)
+    if config.break_ == "collapse":  # a good start without batch norm: He et al. 2015, equation 10
+        for kernel in _kernels(generator):
+            *side, _, inputs = kernel.shape if len(kernel.shape) > 2 else kernel.shape[::-1]
+            # Of a transposed convolution with stride 2 each output sees a quarter of the kernel.
+            seen = inputs * (math.prod(side) / 4 if side else 1)
+            kernel.assign(math.sqrt(2 / seen) / INITIAL_STDDEV * kernel)
+
+
+def _kernels(network):
+    return [w for w in network.trainable_variables if w.path.endswith("kernel")]
 
 
 NETWORKS = {

@@ -62,6 +62,7 @@ def train(config: Config) -> int:
         save_every=max(1, round(config.save_every * steps_per_epoch)),
         max_minutes=config.max_minutes,
         quality=lambda: gan.thumbnail_distance(dataset.x_train),
+        treatment=watch(gan, dataset, config),
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
@@ -74,7 +75,7 @@ def train(config: Config) -> int:
         return 128 + recorder.interrupted
 
     run.summarise(**recorder.totals(), seed=config.seed)
-    gif, curves = run.draw_pictures()
+    gif, curves = recorder.draw_pictures()
     measured = {}
     if config.evaluate:
         try:
@@ -92,6 +93,20 @@ def train(config: Config) -> int:
     if measured:
         print("FID        {fid:.2f} (real pictures: {fid_floor:.2f})".format(**measured))
     return 0
+
+
+def watch(gan, dataset: data.Dataset, config: Config):
+    """The doctor of a training, and what --on_failure lets it do."""
+    from gan_common import doctor
+    from gan_common.treatment import Treatment
+
+    watching = doctor.Doctor(
+        doctor.look_at_data(dataset.x_train, config.seed),
+        doctor.GUESSING[config.loss],
+        doctor.least_loss(config.loss, config.real_label),
+        needs_verdict="feature_matching" not in config.tricks,
+    )
+    return Treatment(watching, config.on_failure, gan.set_rates, gan.look)
 
 
 def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:

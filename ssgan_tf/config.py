@@ -335,6 +335,11 @@ def _check(config: Config, given: dict) -> None:
             raise UserError(f"--augment {name}: known are {', '.join(AUGMENTATIONS)} and none")
     if config.labels not in (None, "all") and not config.labels.isdecimal():
         raise UserError(f"--labels {config.labels}: give a whole number, or all")
+    if config.distribute == "multiworker" and config.on_failure in ("pause", "lower_lr"):
+        raise UserError(
+            f"--on_failure {config.on_failure} works in one process; with --distribute multiworker "
+            "choose warn or stop"
+        )
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
     for name in ("beta_1", "beta_2"):

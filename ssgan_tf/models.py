@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, optimizers, runs, sampling, tricks
+from gan_common import checkpoints, doctor, optimizers, runs, sampling, tricks
 from gan_common.errors import UserError
 from gan_common.losses import discriminator_loss
 from ssgan_tf import losses
@@ -89,6 +89,11 @@ class SSGAN:
         self.discriminator_optimizer.build(discriminator.trainable_variables)
         self.steps_done = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps_done")
         self.held_out_error = tf.Variable(1.0, trainable=False, name="held_out_error")
+        self.d_learns = True  # False while D is paused
+        # The shares of their learning rates that D and G have; the recorder's state keeps them.
+        self.rates = tuple(
+            tf.Variable(1.0, trainable=False, name=f"{net}_rate") for net in ("d", "g")
+        )
         self.reconstruction = tf.Variable(0.0, trainable=False, name="reconstruction")
         # The average of all weights of both nets, batch norm's moving statistics among them.
         self.average = (
@@ -145,6 +150,22 @@ class SSGAN:
         """Pictures of the same 64 latents every time: what the run's sample grids show."""
         return sampling.draw(self, 64, self.config.seed)[0]
 
+    def look(self, count: int = doctor.LOOKED_AT) -> np.ndarray:
+        """Pictures (count, H, W, C) in [-1, 1] as a training step makes them now; looking moves nothing."""
+        pictures, _ = self.generator.stateless_call(
+            self.generator.trainable_variables,
+            self.generator.non_trainable_variables,
+            self.draw_latents(count, [self.config.seed, -2]),  # seed −2 is no step's
+            training=True,
+        )
+        return pictures.numpy()
+
+    def set_rates(self, of_discriminator: float, of_generator: float) -> None:
+        """Give the nets these shares of their learning rates, from the next `set_schedule` on."""
+        self.d_learns = of_discriminator > 0
+        for rate, value in zip(self.rates, (of_discriminator, of_generator), strict=True):
+            rate.assign(value)
+
     def save_generator(self, path) -> None:
         """Write the generator, with its averaged weights, as one `.keras` file."""
         with self.averaged():
@@ -152,10 +173,11 @@ class SSGAN:
 
     # ---------------------------------------------------------------------- training
 
-    def train_step(self, labelled, labels, unlabelled) -> dict:
+    def train_step(self, labelled, labels, unlabelled, d_learns: bool = True) -> dict:
         """One step of D and of G (Salimans et al. 2016, section 5); runs in each replica.
 
         Args:
+            d_learns: False leaves D's weights as they are.
             labelled, labels: uint8 (L, H, W, C) and int32 (L,), the whole batch.
             unlabelled: uint8 (U, H, W, C), the whole batch.
 
@@ -211,7 +233,10 @@ class SSGAN:
         del tape
         if self.past:
             g_gradients = self._towards_history(g_gradients)
-        d_norm = self._apply(self.discriminator_optimizer, d_gradients, d_variables)
+        if d_learns:
+            d_norm = self._apply(self.discriminator_optimizer, d_gradients, d_variables)
+        else:
+            d_norm = tf.linalg.global_norm(over_replicas(d_gradients, mean=False))
         g_norm = self._apply(self.generator_optimizer, g_gradients, g_variables)
         for extra in range(1, config.update_ratio):
             self._generator_step(real, tf.random.fold_in(seeds[5], extra))
@@ -334,8 +359,11 @@ class SSGAN:
         config = self.config
         constant = config.constant_share
         factor = 1.0 if constant == 1 else tf.clip_by_value((1 - fraction) / (1 - constant), 0, 1)
-        self.discriminator_optimizer.learning_rate.assign(config.discriminator_lr * factor)
-        self.generator_optimizer.learning_rate.assign(config.generator_lr * factor)
+        for optimizer, rate, share_left in (
+            (self.discriminator_optimizer, config.discriminator_lr, self.rates[0]),
+            (self.generator_optimizer, config.generator_lr, self.rates[1]),
+        ):
+            optimizer.learning_rate.assign(rate * factor * share_left)
         self.reconstruction.assign(config.reconstruction_weight * tf.maximum(1 - 2 * fraction, 0))
 
     def end_step(self) -> None:

@@ -176,6 +176,7 @@ def train(config: Config) -> int:
         save_every=interval(config.save_every),
         max_minutes=config.max_minutes,
         quality=(lambda: gan.error(parts.x_held, parts.y_held)) if len(parts.x_held) else None,
+        treatment=watch(gan, parts, config),
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
@@ -188,7 +189,7 @@ def train(config: Config) -> int:
         return 128 + (recorder.interrupted or signal.SIGTERM)
 
     run.summarise(**recorder.totals(), seed=config.seed, labels=len(parts.labelled))
-    gif, curves = run.draw_pictures()
+    gif, curves = recorder.draw_pictures()
     if len(parts.x_held):
         run.summarise(held_out_error=gan.error(parts.x_held, parts.y_held))
     measured = {}
@@ -210,17 +211,36 @@ def train(config: Config) -> int:
     return 0
 
 
+def watch(gan, parts: Parts, config: Config):
+    """The doctor of a training, and what --on_failure lets it do.
+
+    Over several replicas pictures are left out: their batch statistics are those of all replicas together.
+    """
+    from gan_common import doctor
+    from gan_common.treatment import Treatment
+
+    kind = config.generator_loss
+    watching = doctor.Doctor(
+        doctor.look_at_data(parts.x_unlabelled, config.seed),
+        None if config.baseline else doctor.GUESSING["non_saturating"],
+        doctor.least_loss("non_saturating", config.real_label),
+        needs_verdict=kind != "feature_matching",
+    )
+    alone = config.distribute == "none" and not config.baseline
+    return Treatment(watching, config.on_failure, gan.set_rates, gan.look if alone else None)
+
+
 def step_function(gan, config: Config, strategy):
     """The step as a graph: (labelled, labels, unlabelled, fraction) → its losses, accuracies and norms."""
     import tensorflow as tf
 
-    @tf.function
-    def step(labelled, labels, unlabelled, fraction):
+    @tf.function  # traced once more when D is paused for the first time
+    def step(labelled, labels, unlabelled, fraction, d_learns: bool = True):
         gan.set_schedule(fraction)
         if config.baseline:
             values = strategy.run(gan.baseline_step, (labelled, labels))
         else:
-            values = strategy.run(gan.train_step, (labelled, labels, unlabelled))
+            values = strategy.run(gan.train_step, (labelled, labels, unlabelled, d_learns))
         gan.end_step()
         # Each replica has the values of the whole batch.
         return {k: strategy.experimental_local_results(v)[0] for k, v in values.items()}
@@ -239,19 +259,23 @@ def fit(gan, parts: Parts, config: Config, recorder, strategy, step=None) -> Non
     step = step or step_function(gan, config, strategy)
     agree = agreement(strategy, several=config.distribute == "multiworker")
     try:
-        for (labelled, labels), (unlabelled,) in stream(parts, config, recorder.step):
-            time_share, stop = agree(share_of_time(recorder), recorder.finished)
-            if stop:
-                return
-            done = recorder.step
-            fraction = min(1.0, max(done / recorder.total_steps, time_share))
-            if len(parts.x_held) and done and done % config.test_every == 0:
-                gan.held_out_error.assign(gan.error(parts.x_held, parts.y_held))
-            values = step(labelled, labels, unlabelled, tf.constant(fraction, tf.float32))
-            values = {name: value.numpy() for name, value in values.items()}
-            if len(parts.x_held):
-                values["held_out_error"] = float(gan.held_out_error.numpy())
-            recorder.after_step(done + 1, values)
+        while True:
+            for (labelled, labels), (unlabelled,) in stream(parts, config, recorder.step):
+                time_share, stop = agree(share_of_time(recorder), recorder.finished)
+                if stop:
+                    return
+                done = recorder.step
+                fraction = min(1.0, max(done / recorder.total_steps, time_share))
+                if len(parts.x_held) and done and done % config.test_every == 0:
+                    gan.held_out_error.assign(gan.error(parts.x_held, parts.y_held))
+                fraction = tf.constant(fraction, tf.float32)
+                values = step(labelled, labels, unlabelled, fraction, gan.d_learns)
+                values = {name: value.numpy() for name, value in values.items()}
+                if len(parts.x_held):
+                    values["held_out_error"] = float(gan.held_out_error.numpy())
+                recorder.after_step(done + 1, values)
+                if recorder.step != done + 1:  # gone back to a checkpoint
+                    break
     except tf.errors.OpError as error:
         if config.distribute != "multiworker":
             raise

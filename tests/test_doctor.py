@@ -1,0 +1,244 @@
+"""Each diagnosis from a series made by hand: begun once, ended once, silent on healthy ones."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gan_common import doctor
+from gan_common.doctor import DIAGNOSES, FOLLOWS_FROM, GUESSING, Doctor, Look
+from keras_dcgan.config import BROKEN
+
+HEALTHY = {
+    "d_loss": 1.25,
+    "g_loss": 0.9,
+    "d_real_accuracy": 0.8,
+    "d_fake_accuracy": 0.75,
+    "d_gradient_norm": 2.0,
+    "g_gradient_norm": 1.0,
+}
+WON = HEALTHY | {"d_loss": 0.02, "d_real_accuracy": 1.0, "d_fake_accuracy": 1.0}
+RNG = np.random.default_rng(0)
+REAL_PICTURES = RNG.uniform(-0.9, 0.9, (64, 8, 8, 1))
+REAL = doctor.look_at(REAL_PICTURES)
+LIVELY = RNG.uniform(-0.9, 0.9, (64, 8, 8, 1))  # as varied as the data
+GREY = 0.4 * LIVELY  # of a G that has learnt nothing
+ALIKE = 0.01 * LIVELY
+NOISE = np.sign(LIVELY)  # every pixel clipped, far from each other
+TWINS = LIVELY[:4].repeat(16, axis=0)  # four modes
+
+
+def healthy(step):
+    return HEALTHY | {"d_loss": 1.25 + 0.1 * math.sin(step)}
+
+
+def told(series, steps, pictures=None, watching=None):
+    """All findings of a series: step → values, and step → pictures."""
+    watching = watching or Doctor(REAL)
+    findings = watching.look(0, pictures(0) if pictures else GREY) if watching.step == 0 else []
+    for step in range(watching.step + 1, steps + 1):
+        findings += watching.observe(step, series(step))
+        if doctor.look_due(step):
+            findings += watching.look(step, pictures(step) if pictures else LIVELY)
+    return [(f.step, f.name, f.began) for f in findings], findings, watching
+
+
+def test_healthy_series_are_silent():
+    assert told(healthy, 1000)[0] == []
+
+    def bumpy(step):  # D wins a window now and then, and a gradient leaps
+        values = WON if step // 20 % 5 == 0 else healthy(step)
+        return values | {"d_gradient_norm": 1500.0 if step % 40 == 7 else 2.0}
+
+    assert told(bumpy, 1000)[0] == []
+
+
+def test_a_d_that_wins_is_told_once_and_taken_back_once():
+    def series(step):
+        return WON if step <= 300 else healthy(step)
+
+    changes, findings, watching = told(series, 1000)
+    # Two windows of twenty steps; ten calm ones after the last lost one.
+    assert changes == [(40, "strong_d", True), (500, "strong_d", False)]
+    assert not watching.active
+    text = str(findings[0])
+    assert "D is too strong" in text
+    assert "D's loss is 0.020" in text
+    assert "100% of real and 100% of generated" in text
+    assert "Section 2.3.1" in text
+    assert "--on_failure pause" in text
+    assert "over: D is too strong" in str(findings[1])
+
+
+def test_smoothed_labels_have_a_least_loss_of_their_own():
+    # −0.9 ln 0.9 − 0.1 ln 0.1
+    assert doctor.least_loss("non_saturating", 0.9) == pytest.approx(0.3250830)
+    assert doctor.least_loss("non_saturating", 1.0) == doctor.least_loss("hinge", 0.9) == 0
+    won = WON | {"d_loss": 0.35}
+    assert told(lambda step: won, 200)[0] == []
+    smoothed = Doctor(REAL, least=doctor.least_loss("minimax", 0.9))
+    assert told(lambda step: won, 200, watching=smoothed)[0] == [(40, "strong_d", True)]
+
+
+def test_where_g_does_not_need_ds_verdict_a_d_that_wins_is_no_failure():
+    assert told(lambda step: WON, 200, watching=Doctor(REAL, needs_verdict=False))[0] == []
+    wasserstein = Doctor(REAL, GUESSING["wasserstein"])
+    series = HEALTHY | {"d_real_accuracy": 1.0, "d_fake_accuracy": 1.0}
+    changes = told(lambda step: series | {"d_loss": -50.0 * (step % 2)}, 200, watching=wasserstein)
+    assert changes[0] == []
+
+
+def test_of_an_ssgan_the_loss_of_real_against_generated_counts():
+    series = WON | {"d_loss": 3.0, "unsupervised_loss": 0.02, "supervised_loss": 2.98}
+    assert told(lambda step: series, 60)[0] == [(40, "strong_d", True)]
+
+
+@pytest.mark.parametrize("net", ["d", "g"])
+def test_gradients_over_a_hundred_are_trouble(net):
+    series = HEALTHY | {f"{net}_gradient_norm": 150.0}
+    changes, findings, _ = told(lambda step: series, 500)
+    assert changes == [(40, "high_lr", True)]
+    assert f"the norm of {net.upper()}'s gradient is 150, over 100" in findings[0].evidence
+
+
+def test_a_loss_that_jumps_means_steps_that_overshoot():
+    def series(step):
+        return HEALTHY | {"d_loss": 3.0 * (step % 2)}  # standard deviation 1.5
+
+    changes, findings, _ = told(lambda step: series(step) if step <= 100 else healthy(step), 600)
+    assert changes == [(40, "high_lr", True), (300, "high_lr", False)]
+    assert "varies by 1.50" in findings[0].evidence
+
+
+def test_a_saturated_generator_means_steps_that_overshoot():
+    changes, findings, _ = told(healthy, 400, lambda step: NOISE if step else GREY)
+    assert changes == [(80, "high_lr", True)]
+    assert "100% of the generated pixels are clipped, 0% of the data's" in findings[0].evidence
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("name", ["d_loss", "g_gradient_norm", "sure_share"])
+def test_what_is_not_finite_is_told_at_once(name, value):
+    def series(step):
+        return HEALTHY | {name: value} if step in (7, 8) else healthy(step)
+
+    changes, findings, _ = told(series, 100)
+    assert changes == [(7, "nan", True), (9, "nan", False)]
+    assert findings[0].evidence == f"{name} is {value}"
+
+
+def test_pictures_that_are_not_finite_are_told():
+    broken = np.where(LIVELY > 0, math.nan, LIVELY)
+    changes = told(healthy, 40, lambda step: broken if step else GREY)[0]
+    assert changes == [(40, "nan", True)]
+
+
+def test_a_bad_start_is_told_before_the_first_step_and_its_consequences_are_not():
+    def pictures(step):
+        return NOISE if step < 200 else LIVELY
+
+    changes, findings, _ = told(lambda s: WON if s < 200 else healthy(s), 1000, pictures)
+    # Two good looks: at 200 D has only just stopped winning, so at 240 and 280.
+    assert changes == [(0, "bad_init", True), (280, "bad_init", False)]
+    assert "100% of the pixels are clipped before the first step" in findings[0].evidence
+
+
+def test_a_lost_latent_is_told_before_the_first_step():
+    changes, findings, _ = told(healthy, 400, lambda step: ALIKE)
+    assert changes == [(0, "no_bn", True)]
+    assert "differ by 1.0% of what two real ones do" in findings[0].evidence
+    assert "2.4.6" in str(findings[0])
+
+
+@pytest.mark.parametrize(("collapsed", "share"), [(ALIKE, "by 1%"), (TWINS, "nearest two by 0%")])
+def test_pictures_that_are_alike_are_a_collapse(collapsed, share):
+    def pictures(step):
+        return GREY if step == 0 else collapsed if step < 400 else LIVELY
+
+    changes, findings, _ = told(healthy, 1000, pictures)
+    assert changes == [(80, "collapse", True), (400, "collapse", False)]
+    assert share in findings[0].evidence
+    assert "2.3.2" in str(findings[0])
+
+
+def test_one_look_at_pictures_that_are_alike_is_no_collapse():
+    assert told(healthy, 400, lambda step: ALIKE if step == 120 else LIVELY)[0] == []
+
+
+def test_without_pictures_the_numbers_still_speak():
+    watching = Doctor(None)
+    assert watching.look(0, NOISE) == []
+    assert told(lambda step: WON, 60, watching=watching)[0] == [(40, "strong_d", True)]
+
+
+def test_ahead_and_caught_up_by_the_last_five_steps():
+    watching = Doctor(REAL)
+    for step in range(1, 5):
+        watching.observe(step, WON)
+    assert not watching.d_is_ahead  # four are too few
+    watching.observe(5, WON)
+    assert watching.d_is_ahead
+    assert not watching.g_has_caught_up
+    for step in range(6, 11):
+        watching.observe(step, HEALTHY | {"d_fake_accuracy": 0.5})
+    assert not watching.d_is_ahead
+    assert watching.g_has_caught_up
+
+
+def test_a_state_that_went_through_json_goes_on_alike():
+    def series(step):
+        return WON if 30 < step < 300 else healthy(step)
+
+    def pictures(step):
+        return ALIKE if 550 < step < 950 else LIVELY
+
+    whole = told(series, 1000, pictures)
+    assert [name for _, name, _ in whole[0]] == ["strong_d", "strong_d", "collapse", "collapse"]
+    for stop in (1, 33, 45, 299, 480, 601, 801):
+        before, _, watching = told(series, stop, pictures)
+        resumed = Doctor(REAL)
+        resumed.restore(json.loads(json.dumps(watching.state())))
+        after, _, end = told(series, 1000, pictures, resumed)
+        assert before + after == whole[0]
+        assert end.state() == whole[2].state()
+
+
+def test_measures_of_pictures_by_hand():
+    # Distances 2, 2 and 0; nearest 0, 0 and 2; two pixels of three are white or black.
+    pictures = np.array([0.0, 0.0, 2.0]).reshape(3, 1, 1, 1) - 1
+    pictures[:2] = 0.0
+    pictures[2] = 1.0
+    look = doctor.look_at(pictures)
+    assert look.distance == pytest.approx(2 / 3)
+    assert look.nearest == pytest.approx(1 / 3)
+    assert look.clipped == pytest.approx(1 / 3)
+    as_bytes = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
+    assert doctor.look_at(as_bytes) == Look(2.0, 2.0, 1.0)
+    # Nothing but the two middle greys: neither is within half a level of an end.
+    assert doctor.look_at(np.array([1, 254], np.uint8).reshape(2, 1, 1, 1)).clipped == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 1), (4, 4, 1)])
+def test_too_few_pictures_are_refused(shape):
+    with pytest.raises(ValueError, match=r"2 or more, H, W, C.*Received"):
+        doctor.look_at(np.zeros(shape))
+
+
+def test_the_datas_pictures_are_chosen_by_the_seed():
+    a, b = (doctor.look_at_data(REAL_PICTURES, seed, count=8) for seed in (1, 1))
+    assert a == b != doctor.look_at_data(REAL_PICTURES, 2, count=8)
+    assert doctor.look_at_data(REAL_PICTURES, 3) == REAL  # fewer than asked for: all of them
+
+
+def test_looks_are_frequent_at_first():
+    due = [step for step in range(1001) if doctor.look_due(step)]
+    assert due == [*range(0, 401, 40), 600, 800, 1000]
+
+
+def test_every_failure_that_can_be_made_has_a_diagnosis_of_its_name():
+    assert set(BROKEN) <= set(DIAGNOSES)
+    assert {*FOLLOWS_FROM, *sum(FOLLOWS_FROM.values(), ())} <= set(DIAGNOSES)
+    for diagnosis in DIAGNOSES.values():
+        assert diagnosis.section.startswith("2.")
+        assert diagnosis.advice
