@@ -71,7 +71,7 @@ def pictures(
         scale = max(1, round(84 / images.shape[2])) if labels else 1
         grid = _grey(plotting.tile(images, columns, labels=labels, scale=scale))
         height, width = grid.shape[:2]
-        inches = min(_WIDTH, max(3.0, width / (60 if labels else 34)))
+        inches = min(_WIDTH, max(3.0, width / (_DPI if labels else 34)))
         figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
         _show(ax, grid)
         return _finish(figure, title)
@@ -90,7 +90,7 @@ def pictures(
     return _finish(figure, title)
 
 
-def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 4) -> np.ndarray:
+def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 3) -> np.ndarray:
     """Pictures enlarged, with red frames around places in them.
 
     Args:
@@ -178,6 +178,34 @@ def points(
         ax.set(xticks=[], yticks=[])
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
+    return _finish(figure, title)
+
+
+def surface(
+    values: np.ndarray,
+    line: np.ndarray,
+    found: np.ndarray,
+    targets: np.ndarray,
+    title: str,
+) -> Figure:
+    """D's verdict over the plane, with points and modes on it.
+
+    Args:
+        values: (M, M) in [0, 1]; rows go up the plane, columns across.
+        line: (M,), where rows and columns are.
+        found: (N, 2) generated points.
+        targets: (K, 2) the modes, drawn as crosses.
+        title: above.
+    """
+    figure, (ax,) = _figure(title, 6.0, 5.2)
+    reach = (line[0], line[-1])
+    shown = ax.imshow(
+        values, "coolwarm", vmin=0, vmax=1, extent=(*reach, *reach), origin="lower", aspect="equal"
+    )
+    ax.plot(*targets.T, "x", color="black", markersize=8, markeredgewidth=1.5)
+    ax.plot(*np.asarray(found).T, ".", color="C0", markersize=2)
+    ax.set(xlim=reach, ylim=reach)
+    figure.colorbar(shown, ax=ax, label="D's probability of real")
     return _finish(figure, title)
 
 

@@ -15,6 +15,7 @@ class History:
         draw_samples: () → pictures of one fixed set of latents; None keeps no samples.
         sample_every: steps from one sample to the next; by default only the last one is taken.
         on_sample: called with this object after each sample, to show the training as it goes.
+        treatment: a `treatment.Treatment` that watches the training's health, and may end it.
 
     Attributes:
         step: steps done.
@@ -34,11 +35,13 @@ class History:
         draw_samples: Callable[[], np.ndarray] | None = None,
         sample_every: int | None = None,
         on_sample: Callable[["History"], None] | None = None,
+        treatment=None,
     ):
         if total_steps < 1:
             raise ValueError(f"total_steps must be at least 1. Received: total_steps={total_steps}")
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
         self.draw_samples, self.sample_every, self.on_sample = draw_samples, sample_every, on_sample
+        self.treatment, self._stopped = treatment, False
         self.step, self.seconds = 0, 0.0
         self.rows: list[dict[str, float]] = []
         self.samples: dict[int, np.ndarray] = {}
@@ -46,8 +49,8 @@ class History:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are done."""
-        return self.step >= self.total_steps
+        """Whether all steps are done, or the treatment has ended the training."""
+        return self._stopped or self.step >= self.total_steps
 
     def after_step(self, step: int, values: Mapping[str, float]) -> bool:
         """Take in that `step` steps are done; True when they are all."""
@@ -56,6 +59,11 @@ class History:
             self.seconds += now - self._mark
         self.step = step
         self.rows.append({"step": step, **{name: float(v) for name, v in values.items()}})
+        if self.treatment is not None:
+            # Without checkpoints there is no going back: whatever is not "go on" is the end.
+            self._stopped = self.treatment.after_step(step, self.rows[-1]) != "go on"
+            d_rate, g_rate = self.treatment.rates
+            self.rows[-1] |= {"d_rate": d_rate, "g_rate": g_rate}
         due = self.sample_every is not None and step % self.sample_every == 0
         if self.draw_samples is not None and (due or self.finished):
             self.samples[step] = self.draw_samples()
