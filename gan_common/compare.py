@@ -85,6 +85,8 @@ class Comparison:
                 "harmed": "it did harm here",
                 "unclear": "no difference that the seeds would not make by themselves",
             }[self.effect(measure, name, better)]
+            if len(pairs) == 1:
+                told = "one seed decides nothing"
             print(
                 f"{name}: {measure} {np.mean(values[names[0]]):.3g} → {np.mean(values[name]):.3g} "
                 f"({better} is better), better for {wins} of {len(pairs)} seeds: {told}"

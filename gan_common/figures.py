@@ -241,7 +241,7 @@ def bars(
     ax.set_xlabel(unit + ("   (bar: mean, dots: one a seed)" if several else ""))
     if floor is not None:
         ax.axvline(floor, color="C3", linestyle="--", label=f"real data: {floor:.3g}")
-        ax.legend(fontsize=8)
+        ax.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
     return _finish(figure, title)
 
 

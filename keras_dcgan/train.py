@@ -129,13 +129,16 @@ def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
         )
 
 
-def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, **flags):
+def trial(
+    dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, say=None, **flags
+):
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
         dataset: the pictures.
         steps: training steps.
         sample_every, on_sample: see `gan_common.history.History`.
+        say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.
         flags: as `resolve` takes them, `tricks` and `seed` for example.
 
     Returns:
@@ -150,12 +153,18 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=Non
     config = dataclasses.replace(config, epochs=-(-steps // steps_per_epoch))
     gan = models.build(config, dataset.image_shape, dataset.num_classes)
     gan.initialise_from(dataset.x_train[: config.batch_size])
+    treatment = None
+    if say is not None:
+        treatment = watch(gan, dataset, config)
+        treatment.say = say
+        treatment.start()
     history = History(
         steps,
         steps_per_epoch=steps_per_epoch,
         draw_samples=gan.fixed_samples,
         sample_every=sample_every,
         on_sample=on_sample,
+        treatment=treatment,
     )
     fit(gan, dataset, config, history)
     return gan, history

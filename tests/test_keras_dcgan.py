@@ -604,3 +604,18 @@ def test_mnist5k_trains_end_to_end(tmp_path, capsys):
         assert text in out
     assert data.load("mnist5k").x_train.shape == (4000, 28, 28, 1)
     assert (tmp_path / "run.json").exists()
+
+
+def test_a_trial_trains_in_memory_what_fit_trains_and_hears_the_doctor(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    digits = data.load("mnist5k", image_size=8)
+    said = []
+    gan, history = train.trial(
+        digits, 3, preset="dcgan", width=2, seed=4, break_="no_bn", say=said.append
+    )
+    assert [row["step"] for row in history.rows] == [1, 2, 3]
+    assert int(gan.steps_done.numpy()) == 3
+    assert history.samples[3].shape == (64, 8, 8, 1)
+    assert [finding.name for finding in history.treatment.findings] == ["no_bn"]
+    assert said[0].startswith("step 0: G's pictures do not depend on the latent")
+    assert list(tmp_path.iterdir()) == []
