@@ -9,7 +9,6 @@ A data set without classes (a flat folder of pictures) gets a classifier that te
 """
 
 import hashlib
-import os
 import sys
 import time
 from pathlib import Path
@@ -22,20 +21,18 @@ from keras import layers
 from gan_common import cli, data, metrics
 from gan_common.data import Dataset
 from gan_common.errors import UserError
+from gan_common.index import cache_dir
 
 FEATURES = 64
 BATCH = 128
 # Training steps of BATCH pictures: for fewer than 10,000 training pictures, and for more.
 STEPS_FEW, STEPS_MANY = 900, 3000
+# Of a very large folder the classifier sees this many: more takes memory, and teaches it nothing.
+MAX_TRAINED = 80_000
 # Pictures that are compared: fewer say nothing, more take long.
 MIN_PICTURES, MAX_PICTURES = 10, 10_000
 # The share of the training pictures that is held out to say how good the classifier is.
 HELD_OUT = 0.05
-
-
-def cache_dir() -> Path:
-    """Where classifiers are kept: $GAN_CACHE_DIR, or ~/.cache/gan-chapter."""
-    return Path(os.environ.get("GAN_CACHE_DIR") or Path.home() / ".cache" / "gan-chapter")
 
 
 def has_classes(dataset: Dataset) -> bool:
@@ -178,10 +175,11 @@ def _random_affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
-    images, labels = dataset.x_train, dataset.y_train
+    images, labels = dataset.x_train[:MAX_TRAINED], dataset.y_train[:MAX_TRAINED]
     if not has_classes(dataset):  # four copies, each turned; the turn is the label
+        images = images[: MAX_TRAINED // 4]
+        labels = np.repeat(np.arange(4, dtype=np.int32), len(images))
         images = np.concatenate([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)])
-        labels = np.repeat(np.arange(4, dtype=np.int32), len(dataset.x_train))
     order = np.random.default_rng(0).permutation(len(images))
     held, kept = np.split(order, [int(HELD_OUT * len(order))])
     batch_size = min(BATCH, len(kept))

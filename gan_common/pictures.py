@@ -5,6 +5,7 @@ than 1% are bad does reading stop.  Names are shown quoted, so that each message
 """
 
 import hashlib
+import itertools
 import os
 import stat
 import sys
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gan_common import index
 from gan_common.errors import UserError
 from gan_common.readers import one_line
 
@@ -24,6 +26,7 @@ EXTENSIONS = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 MAX_BAD_SHARE = 0.01
 PROGRESS_EVERY = 2_000
+INDEXED_FROM = 2_000  # pictures: so many are decoded once, into an index, and not at every start
 
 
 class PictureFolder(NamedTuple):
@@ -158,12 +161,41 @@ def new_images(count: int, size: int, channels: int) -> np.ndarray:
     return np.empty((count, size, size, channels), np.uint8)
 
 
+def _decode(root: Path, names: list[str], size: int, put) -> tuple[list[int], list[str]]:
+    """Call `put` with each picture (size, size, 3) that can be read; which, and what of the others.
+
+    Raises:
+        UserError: more than 1% bad pictures.
+    """
+    good, bad = [], []
+    for number, name in enumerate(names):
+        try:
+            picture = read_picture(root / name, size)
+        except UserError as error:
+            bad.append(f"{name!r} ({error})")
+            if len(bad) > MAX_BAD_SHARE * len(names):
+                raise UserError(
+                    f"{str(root)!r}: more than {MAX_BAD_SHARE:.0%} of its {len(names):,} pictures "
+                    f"are bad, mend or remove them: {', '.join(bad[:3])}"
+                ) from error
+        else:
+            put(picture)
+            good.append(number)
+        if len(names) > PROGRESS_EVERY and (number + 1) % PROGRESS_EVERY == 0:
+            done = f"{number + 1:,} of {len(names):,} pictures read"
+            print(f"{str(root)!r}: {done}, {len(bad)} skipped", file=sys.stderr, flush=True)
+    return good, bad
+
+
 def read_folder(path, size: int = 32) -> PictureFolder:
     """Read PATH/<class>/*.png|jpg|jpeg, or PATH/*.png|jpg|jpeg as the one class "all".
 
     A tenth of each class, at least one picture if it has two, is the test part.  Parts and order
     follow from a hash of each picture's name relative to PATH: the same on every machine.
     A folder `unlabelled` beside class folders is no class: its pictures become `x_unlabelled`.
+
+    A folder of `INDEXED_FROM` pictures or more goes through an index (`gan_common.index`): its arrays
+    are `np.memmap`s of it, read in place and read-only.
 
     Args:
         path: the folder.
@@ -184,24 +216,17 @@ def read_folder(path, size: int = 32) -> PictureFolder:
     train, test = (sorted(part, key=lambda item: _order(item[0])) for part in (train, test))
     files = train + test + [(name, -1) for name in sorted(unlabelled, key=_order)]
 
-    images = new_images(len(files), size, 3)
-    good, bad = [], []  # indices into files; what to say of the others
-    for index, (name, _) in enumerate(files):
-        try:
-            images[len(good)] = read_picture(root / name, size)
-            good.append(index)
-        except UserError as error:
-            bad.append(f"{name!r} ({error})")
-            if len(bad) > MAX_BAD_SHARE * len(files):
-                raise UserError(
-                    f"{str(root)!r}: more than {MAX_BAD_SHARE:.0%} of its {len(files):,} pictures "
-                    f"are bad, mend or remove them: {', '.join(bad[:3])}"
-                ) from error
-        if len(files) > PROGRESS_EVERY and (index + 1) % PROGRESS_EVERY == 0:
-            done = f"{index + 1:,} of {len(files):,} pictures read"
-            print(f"{str(root)!r}: {done}, {len(bad)} skipped", file=sys.stderr, flush=True)
+    names = [name for name, _ in files]
+    found = None
+    if len(files) >= INDEXED_FROM:
+        found = index.through_index(root, names, size, lambda put: _decode(root, names, size, put))
+    if found is None:
+        images, filled = new_images(len(files), size, 3), itertools.count()
+        good, bad = _decode(root, names, size, lambda one: images.__setitem__(next(filled), one))
+    else:
+        images, good, bad = found
 
-    labels = np.array([files[index][1] for index in good], np.int32)
+    labels = np.array([files[number][1] for number in good], np.int32)
     a, b = np.searchsorted(good, [len(train), len(train) + len(test)])
     class_names = tuple(os.fsencode(name).decode("utf-8", "replace") for name in classes)
     for label, name in enumerate(class_names):
