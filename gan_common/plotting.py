@@ -321,6 +321,54 @@ def comparison(
     _save_figure(path, figure)
 
 
+def comparisons(
+    path: str | os.PathLike,
+    panels: Sequence[tuple[str, Mapping[str, float], Mapping[str, float]]],
+    title: str,
+    baseline: str,
+) -> None:
+    """Draws several measures of the same things side by side, a dot with a whisker for each result.
+
+    Args:
+      path: the PNG; its folder is made if need be.
+      panels: (heading, name → result, name → standard deviation); a name that a panel lacks leaves its line
+        empty there.  Results that are all positive and span more than two powers of ten are drawn on a
+        logarithmic axis.
+      title: above the figure.
+      baseline: the name whose result is drawn as a line through its panel.
+
+    Raises:
+      ValueError: without panels, for one without results, or for NaN or infinity.
+      UserError: if the file cannot be written.
+    """
+    if not panels or any(
+        not values or not np.isfinite(list(values.values())).all() for _, values, _ in panels
+    ):
+        raise ValueError(f"panels must hold one or more finite numbers each. Received: {panels}")
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(name for _, values, _ in panels for name in values))
+    figure = Figure(figsize=(2.2 + 2.6 * len(panels), 1.4 + 0.25 * len(names)), dpi=100)
+    figure.set_layout_engine("constrained")
+    figure.suptitle(title, fontweight="bold")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (heading, values, spreads) in zip(axes, panels, strict=True):
+        rows = [names.index(name) for name in values]
+        whiskers = [spreads.get(name, 0) for name in values]
+        ax.errorbar(list(values.values()), rows, xerr=whiskers, fmt="o", color="C0", capsize=2)
+        if baseline in values:
+            ax.axvline(values[baseline], color="C3", linestyle="--", linewidth=1)
+        if min(values.values()) > 0 and max(values.values()) > 100 * min(values.values()):
+            ax.set_xscale("log")
+        ax.set_title(heading, fontsize=10)
+        ax.set_yticks(range(len(names)), names)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.3)
+        ax.set_axisbelow(True)
+    axes[0].invert_yaxis()
+    _save_figure(path, figure)
+
+
 def confusion_matrix(
     path: str | os.PathLike,
     matrix: np.ndarray,
