@@ -1,0 +1,175 @@
+# %% [markdown]
+# # 2.3.1 Start-up, and bad initialisation
+#
+# After this notebook you will be able to
+#
+# - make a training fail in five ways, and tell them apart by numbers;
+# - read what the doctor says while a training goes on, and why it says so;
+# - rescue a training by pausing D until G has caught up, and measure whether that worked.
+#
+# It takes about 3 minutes on two cores.
+
+# %% [markdown]
+# **In which form does it run?**
+
+# %%
+from gan_common import lesson
+
+lesson.begin()
+
+# %% [markdown]
+# ## Made
+#
+# D's loss near 0 means failure: its verdict is so sure that its slope at G's pictures, all that G learns from, is nearly 0.
+# With the minimax loss, G's gradient by the logit f of a generated picture is
+#
+# $$\frac{\partial}{\partial f} \log(1 - \sigma(f)) = -\sigma(f) \to 0 \quad \text{where D is sure, } f \to -\infty$$
+#
+# and with the non-saturating one it is −(1 − σ(f)), which does not vanish; but D's own slope still may.
+#
+# **How strong is G's signal, by how sure D is?**
+
+# %%
+# shown in the README
+import numpy as np
+import tensorflow as tf
+from IPython.display import display
+
+from gan_common import compare, data, figures, losses, sampling, treatment
+from keras_dcgan import train
+
+logits = tf.constant(np.linspace(-8, 4, 121), tf.float32)
+signal = {}
+for kind in ("minimax", "non_saturating"):
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = losses.generator_loss(kind, logits)
+    signal[kind] = (logits.numpy(), 121 * np.abs(tape.gradient(loss, logits).numpy()))
+at = int(np.argmin(np.abs(logits + 4)))
+figures.lines(
+    {"": signal},
+    f"At a logit of −4 the saturating loss leaves {signal['minimax'][1][at]:.3f} of the signal, the other "
+    f"{signal['non_saturating'][1][at]:.2f}",
+    "D's logit of a generated picture (left: sure that it is generated)",
+    "size of G's gradient",
+)
+
+# %% [markdown]
+# **What does the doctor say of five trainings that must fail, and of one that should not?** `--break` makes the failures;
+# the doctor speaks once per change of state. Its thresholds have names and reasons in `gan_common/doctor.py`.
+
+# %%
+digits = data.load("mnist5k")
+ways = lesson.pick(
+    (None, "bad_init", "strong_d", "no_bn", "high_lr", "collapse"), (None, "bad_init")
+)
+histories = {}
+for way in ways:
+    print(f"--- {way or 'healthy'}")
+    gan, histories[way] = train.trial(
+        digits, lesson.pick(200, 3), break_=way, say=print, seed=1, width=lesson.pick(32, 8)
+    )
+
+# %% [markdown]
+# ## Diagnosed
+#
+# **Does each failure get its right name?** Computed from what the doctor found.
+
+# %%
+right = 0
+for way, history in histories.items():
+    found = [finding for finding in history.treatment.findings if finding.began]
+    named = found[0].name if found else None
+    right += named == way
+    said = ", ".join(f"{finding.name} at step {finding.step}" for finding in found) or "nothing"
+    print(f"{way or 'healthy':<10} {said}")
+print(f"{right} of {len(histories)} named rightly at first")
+
+# %% [markdown]
+# **What does it look like in the curves?** Shaded where the doctor speaks of trouble.
+
+# %%
+for way in [w for w in ("strong_d", "bad_init") if w in histories]:
+    history = histories[way]
+    bands = treatment.bands(history.treatment.findings, history.rows, history.step)
+    figure = figures.lines(
+        {
+            "losses": {"D": history.curve("d_loss"), "G": history.curve("g_loss")},
+            "D is right on": {
+                "real": history.curve("d_real_accuracy"),
+                "generated": history.curve("d_fake_accuracy"),
+            },
+        },
+        f"--break {way}: D's loss is {history.last('d_loss'):.3f} at the end; guessing costs 1.39",
+        "step",
+        ("loss", "share"),
+        bands=bands,
+    )
+    display(figure)
+
+# %% [markdown]
+# **And in the pictures?** The same 12 latents of each.
+
+# %%
+figures.pictures(
+    {str(way or "healthy"): list(h.samples.values())[-1][:12] for way, h in histories.items()},
+    f"What each draws after {histories[None].step} steps",
+)
+
+# %% [markdown]
+# ## Measured, and cured
+#
+# The chapter's advice: stop one network, or lower its rate, until the other has caught up. `--on_failure pause` stops D
+# while it is ahead; `lower_lr` gives it a tenth of its rate.
+#
+# **Does it rescue them?** FID without and with each, the same seeds and steps.
+
+# %%
+scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+
+
+def run(variant, seed):
+    way, action = variant
+    gan, history = train.trial(
+        digits, lesson.pick(300, 2), break_=way, on_failure=action, seed=seed,
+        width=lesson.pick(16, 8), say=lambda _: None,
+    )  # fmt: skip
+    held = np.mean([row["d_rate"] < row["g_rate"] for row in history.rows])
+    return scores(sampling.draw(gan, scores.count, seed)[0]) | {"D held back": float(held)}
+
+
+results = {}
+for way in lesson.pick(("strong_d", "bad_init"), ("bad_init",)):
+    print(way)
+    variants = {
+        action: (way, action) for action in ("warn", "pause", "lower_lr")[: lesson.pick(3, 2)]
+    }
+    results[way] = compare.compare(variants, run, seeds=lesson.pick((1, 2), (1,)))
+
+# %% [markdown]
+# **In one figure?** `warn` only speaks: it is the training without a cure.
+
+# %%
+figures.bars(
+    {f"{way}: {name}": v for way, r in results.items() for name, v in r.values("FID").items()},
+    "FID of failing trainings, left alone and treated",
+    "FID, lower is better",
+    scores.floor["FID"],
+)
+
+# %% [markdown]
+# **The verdict?** It is computed: every seed must agree, by more than the seeds' spread.
+
+# %%
+for way, result in results.items():
+    print(way)
+    result.verdict("FID", "lower")
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Which of the other failures does pausing D help? `train.trial(digits, 300, break_="high_lr", on_failure="lower_lr",
+#    say=print)`.
+# 2. How does it look on a real run? `python -m keras_dcgan.train --break strong_d --on_failure pause --epochs 5`; the bands
+#    are in its curves.png.
+# 3. Is the doctor too nervous? Double `gan_common.doctor.WON_LOSS` and let it watch a healthy training.
