@@ -7,6 +7,7 @@ is answered at once.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import signal
 import sys
@@ -37,11 +38,14 @@ class TrainingConfig:
     )
     data_dir: str | None = flag(None, "folder with the data set's files (else $GAN_DATA_DIR)")
     image_size: int | None = flag(
-        None, "height and width in pixels (default: the data's own, 32 for folder:)", lower=8
+        None,
+        "height and width in pixels (default: the data's own, 32 for folder:)",
+        lower=8,
+        upper=1024,
     )
     preset: str | None = flag(None, "networks and hyper-parameters that belong together")
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
-    epochs: int = flag(20, "passes over the training pictures", lower=1)
+    epochs: int = flag(20, "passes over the training pictures", lower=1, upper=10**9)
     batch_size: int = flag(128, "pictures in a step", lower=2)
     seed: int = flag(1, "fixes initialisation, order, labels and noise", lower=0, upper=2**31 - 1)
     precision: str = flag(
@@ -129,7 +133,28 @@ def parse(config_class, argv: Sequence[str], usage: str) -> dict:
         for name, field in fields.items()
         if values[name].value is not None
     }
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--{name} {value}: give a finite number")
+        if name in ("json", "out"):
+            check_output(f"--{name}", value)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def check_output(title: str, file: str) -> None:
+    """Refuse at once a file that could not be written in the end.
+
+    Raises:
+        UserError: it is a folder, or the folder that it would be in is none, or cannot be written to.
+    """
+    path = Path(file)
+    if not file or path.is_dir():
+        raise UserError(f"{title} {file!r}: is a folder; name a file")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise UserError(f"{title} {file!r}: {str(folder)!r} is no folder; name another file")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{title} {file!r}: cannot write into {str(folder)!r}; name another file")
 
 
 def tell_tricks(names: Sequence[str]) -> int:
@@ -172,7 +197,7 @@ def from_json(config_class, path: Path):
         for field in dataclasses.fields(config_class):
             saved[field.name] = _checked(field, hints[field.name], saved[field.name])
         return config_class(**saved)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: cannot be read as this command's configuration: {error}; "
             "restore the file, or start a new run"
@@ -188,6 +213,8 @@ def _checked(field, annotation, value):
     fits = isinstance(value, (int, float) if kind is float else kind)
     if not fits or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{field.name} has the value {value!r}, which is no {kind.__name__}")
+    if kind is float and not abs(value) < 1e300:
+        raise ValueError(f"{field.name} has the value {value!r}, which is not finite")
     if meta["choices"] and value not in meta["choices"]:
         raise ValueError(f"{field.name} has the value {value!r}, not one of {meta['choices']}")
     if meta["lower"] is not None and not value >= meta["lower"]:

@@ -20,11 +20,13 @@ class Config(cli.TrainingConfig):
         "the two players' loss (default: non_saturating)",
         ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
     )
-    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1)
+    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
     latent: str = flag(
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
     )
-    width: int = flag(32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1)
+    width: int = flag(
+        32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1, upper=1024
+    )
     discriminator_kernel: int = flag(
         4,
         "side of the kernels of D's convolutions (dcgan, cgan): the larger, the more each feature "

@@ -53,9 +53,9 @@ class Config(cli.TrainingConfig):
         "table, or drawn anew (default: table)", choices=("table", "drawn"),
     )  # fmt: skip
     width: int | None = flag(
-        None, "filters of D's first layer (fast; default: by the pictures)", lower=1
+        None, "filters of D's first layer (fast; default: by the pictures)", lower=1, upper=1024
     )
-    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1)
+    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
     latent: str = flag(
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
     )
