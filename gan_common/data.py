@@ -224,6 +224,37 @@ def held_out(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarr
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
+class Rows:
+    """Some rows of arrays, one after the other, that are copied only when they are asked for.
+
+    For `np.memmap`s, of which a copy might not fit into memory.
+
+    Args:
+        parts: (array, row numbers) pairs, the arrays' rows of one shape and type.
+    """
+
+    def __init__(self, *parts: tuple[np.ndarray, np.ndarray]):
+        self._arrays = [array for array, _ in parts]
+        self._part = np.repeat(np.arange(len(parts)), [len(numbers) for _, numbers in parts])
+        self._number = np.concatenate([numbers for _, numbers in parts])
+        kinds = {(array.shape[1:], array.dtype) for array in self._arrays}
+        if len(kinds) != 1:
+            raise ValueError(f"parts must have rows of one shape and type. Received: {kinds}")
+        self.dtype = self._arrays[0].dtype
+        self.shape = (len(self._number), *self._arrays[0].shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._number)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """The rows of a slice, or of an array of numbers, as an array in memory."""
+        part, number = self._part[rows], self._number[rows]
+        found = np.empty((len(number), *self.shape[1:]), self.dtype)
+        for i, array in enumerate(self._arrays):
+            found[part == i] = array[number[part == i]]
+        return found
+
+
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """Whole batches in `n` rows; `UserError` if there is none."""
     if batch_size < 1:
@@ -244,8 +275,8 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
     at k: only row numbers are skipped on the way there.
 
     Args:
-        arrays: an array, or a tuple of arrays of equal length.  A `np.memmap`, or an array of more
-            than `LARGE_BYTES`, is read in place; others are copied.
+        arrays: an array, or a tuple of arrays of equal length.  `Rows`, a `np.memmap`, or an array of
+            more than `LARGE_BYTES` are read in place; others are copied.
         batch_size: rows in a batch.
         seed: of the permutations.
         start_step: number of batches that were already consumed.
@@ -279,13 +310,15 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
         )
 
     def source(array):
-        if isinstance(array, np.memmap) or array.nbytes > LARGE_BYTES:
+        if not isinstance(array, Rows):
+            array = np.asanyarray(array)
+        if isinstance(array, np.memmap | Rows) or array.nbytes > LARGE_BYTES:
             return array
         # `rows` captures it as a tensor; written into its graph it would be limited to 2 GB.
         with tf.device("CPU:0"):
             return tf.convert_to_tensor(array)
 
-    sources = [source(np.asanyarray(array)) for array in arrays]
+    sources = [source(array) for array in arrays]
 
     def rows(numbers):
         return tuple(_gather(source, numbers) for source in sources)

@@ -178,7 +178,7 @@ def look_at_data(pictures, seed: int, count: int = LOOKED_AT) -> Look:
     """Measure `count` (or all, if there are fewer) of the data's pictures, chosen by the seed."""
     count = min(count, len(pictures))
     chosen = np.random.default_rng(seed).choice(len(pictures), count, replace=False)
-    return look_at(np.asarray(pictures)[np.sort(chosen)])
+    return look_at(pictures[np.sort(chosen)])
 
 
 def least_loss(kind: str, real_label: float) -> float:

@@ -73,9 +73,9 @@ class Parts:
     """
 
     labelled: np.ndarray
-    x_labelled: np.ndarray
+    x_labelled: np.ndarray | data.Rows
     y_labelled: np.ndarray
-    x_unlabelled: np.ndarray
+    x_unlabelled: np.ndarray | data.Rows
     x_held: np.ndarray
     y_held: np.ndarray
 
@@ -96,8 +96,13 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
     pool = dataset.x_unlabelled
     labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
     labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
-    pool = x[kept] if pool is None else np.concatenate([pool, x[kept]])
-    return Parts(labelled, x[labelled], y[labelled], pool, x[held], y[held])
+    if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
+        pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
+        seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
+    else:
+        seen = x[labelled]
+        pool = x[kept] if pool is None else np.concatenate([pool, x[kept]])
+    return Parts(labelled, seen, y[labelled], pool, x[held], y[held])
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:

@@ -521,6 +521,21 @@ def test_rows_are_evenly_spread_over_positions():
     assert np.all(np.abs(counts - 600) < 5 * np.sqrt(2400 * 0.25 * 0.75))
 
 
+def test_rows_are_streamed_like_a_copy_of_them():
+    first = np.arange(20, dtype=np.uint8).reshape(10, 2)
+    second = first + np.uint8(100)
+    rows = data.Rows((first, np.array([7, 1, 2])), (second, np.array([0, 9, 9])))
+    copy = np.concatenate([first[[7, 1, 2]], second[[0, 9, 9]]])
+    assert (len(rows), rows.shape, rows.dtype) == (6, (6, 2), np.uint8)
+    np.testing.assert_array_equal(rows[1:4], copy[1:4])
+    for ours, theirs in zip(
+        data.stream(rows, 2, seed=5).take(5), data.stream(copy, 2, seed=5).take(5), strict=True
+    ):
+        np.testing.assert_array_equal(ours[0], theirs[0])
+    with pytest.raises(ValueError, match="one shape and type"):
+        data.Rows((first, np.array([0])), (first[:, :1], np.array([0])))
+
+
 def test_shapes_are_static_and_one_batch_may_be_all():
     stream = data.stream(numbered(), batch_size=23, seed=0)
     assert stream.element_spec == (

@@ -102,6 +102,32 @@ def test_a_folder_of_unlabelled_pictures_is_the_pool():
         train.divide(dataset, resolve({"dataset": "folder:x", "held_out": 40}))
 
 
+def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
+    x = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(40, 1, 1, 1))
+    x[:, 0, 0, 0] = np.arange(40)
+    y = np.arange(40, dtype=np.int32) % 2
+    pool = np.memmap(tmp_path / "pool", np.uint8, "w+", shape=(5, 1, 1, 1))
+    pool[:] = 100
+    config = resolve({"dataset": "folder:x", "held_out": 4, "labels": "4"})
+    for unlabelled in (None, pool):
+        parts, expected = (
+            train.divide(
+                data.Dataset(*arrays, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=more),
+                config,
+            )
+            for arrays, more in (
+                ((x, y, x, y), unlabelled),
+                ((np.array(x), y, x, y), None if unlabelled is None else np.array(unlabelled)),
+            )
+        )
+        for name in ("x_labelled", "x_unlabelled"):
+            ours, theirs = getattr(parts, name), getattr(expected, name)
+            assert isinstance(ours, data.Rows)
+            assert not isinstance(theirs, data.Rows)
+            np.testing.assert_array_equal(ours[:], theirs)
+            np.testing.assert_array_equal(ours[np.array([3, 0])], theirs[[3, 0]])
+
+
 def test_the_stream_is_taken_up_at_any_step():
     x = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
     parts = train.Parts(np.arange(6), x[:6], np.arange(6, dtype=np.int32), x, x[:0], x[:0])
