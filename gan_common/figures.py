@@ -67,11 +67,12 @@ def pictures(
         columns: pictures in a row; by default ⌈√N⌉, or all of a mapping's.
         labels: N short texts, one under each picture; not of a mapping.
     """
+    if labels is not None:
+        return _labelled(images, title, columns or math.ceil(math.sqrt(len(images))), labels)
     if not isinstance(images, Mapping):
-        scale = max(1, round(84 / images.shape[2])) if labels else 1
-        grid = _grey(plotting.tile(images, columns, labels=labels, scale=scale))
+        grid = _grey(plotting.tile(images, columns))
         height, width = grid.shape[:2]
-        inches = min(_WIDTH, max(3.0, width / (_DPI if labels else 34)))
+        inches = min(_WIDTH, max(3.0, width / 34))
         figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
         _show(ax, grid)
         return _finish(figure, title)
@@ -87,6 +88,22 @@ def pictures(
         left.text(1.0, 0.5, name, ha="right", va="center", fontsize=9, wrap=True)
         missing = [(0, 0), (0, width - grid.shape[1])] + [(0, 0)] * (grid.ndim - 2)
         _show(right, np.pad(grid, missing, constant_values=255))
+    return _finish(figure, title)
+
+
+def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[object]) -> Figure:
+    """Pictures in a grid, each with a text under it."""
+    if len(labels) != len(images):
+        raise ValueError(f"labels must be {len(images)}, one a picture. Received: {len(labels)}")
+    columns, rows = min(columns, len(images)), math.ceil(len(images) / columns)
+    side = min(1.6, _WIDTH / columns)
+    width = max(3.0, side * columns)
+    figure, axes = _figure(title, width, 0.5 + (side + 0.2) * rows, rows, columns)
+    for ax in axes:
+        ax.set_axis_off()
+    for ax, image, label in zip(axes, images, labels, strict=False):
+        _show(ax, _grey(plotting.tile(image[None])))
+        ax.text(0.5, -0.04, str(label), transform=ax.transAxes, ha="center", va="top", fontsize=8)
     return _finish(figure, title)
 
 
@@ -203,7 +220,7 @@ def surface(
         values, "coolwarm", vmin=0, vmax=1, extent=(*reach, *reach), origin="lower", aspect="equal"
     )
     ax.plot(*targets.T, "x", color="black", markersize=8, markeredgewidth=1.5)
-    ax.plot(*np.asarray(found).T, ".", color="C0", markersize=2)
+    ax.plot(*np.asarray(found).T, ".", color="gold", markersize=3)
     ax.set(xlim=reach, ylim=reach)
     figure.colorbar(shown, ax=ax, label="D's probability of real")
     return _finish(figure, title)
