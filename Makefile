@@ -12,7 +12,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan bench shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup train-dcgan train-ssgan bench modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -49,6 +49,9 @@ bench: $(READY)  ## how fast, beside other ways and the machine's peak: ten minu
 
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
 	@$(RUN) -m benchmarks.shapes $(ARGS)
+
+modes: $(READY)  ## mode collapse and its cures: two hours of tables and figures, goes on where it stopped
+	@for task in ring grid stacked; do $(RUN) -m benchmarks.modes --task $$task $(ARGS) || exit $$?; done
 
 doctor: $(READY)  ## failures made, named and treated: does the doctor see them, and does treatment help?
 	@$(RUN) -m benchmarks.doctor $(ARGS)

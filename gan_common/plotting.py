@@ -1,4 +1,4 @@
-"""Every picture the project writes: sample grids, GIFs, curves.  The only import of matplotlib.
+"""Every picture the project writes: sample grids, GIFs, curves.  With mode_figures.py the only import of matplotlib.
 
 Figures are drawn by matplotlib's object-oriented interface with the Agg renderer, so no display is
 needed and no global state is touched; grids and GIFs are Pillow's alone.  A file appears under its
@@ -158,13 +158,13 @@ def save_gif(
     ):
         if value < least:
             raise ValueError(f"{name} must be ≥ {least}. Received: {name}={value}")
-    pictures = [_load_frame(frame, max_width) for frame in _spread(frames, max_frames)]
+    pictures = [_load_frame(frame, max_width) for frame in spread(frames, max_frames)]
     pictures, width = _to_one_size(pictures), max_width
     while len(data := _encode_gif(pictures, width, milliseconds)) > max_bytes:
         if width > _SMALL_GIF:
             width = _SMALL_GIF
         elif len(pictures) > 2:
-            pictures = _spread(pictures, max(2, len(pictures) * 3 // 4))
+            pictures = spread(pictures, max(2, len(pictures) * 3 // 4))
         else:
             break
     _write(path, data)
@@ -222,7 +222,7 @@ def loss_curves(
             ax.set_yscale("log")
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     axes[-1].set_xlabel("step")
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 _READABLE = {
@@ -269,7 +269,7 @@ def error_curves(
     ax.yaxis.set_minor_formatter("{x:g}")
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.legend(loc="upper right", frameon=False)
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 def comparison(
@@ -318,7 +318,7 @@ def comparison(
     if floor is not None:
         ax.axvline(floor, color="C3", linestyle="--", label=f"real pictures: {floor:.4g}")
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 def comparisons(
@@ -366,7 +366,7 @@ def comparisons(
         ax.grid(alpha=0.3)
         ax.set_axisbelow(True)
     axes[0].invert_yaxis()
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 def confusion_matrix(
@@ -408,7 +408,7 @@ def confusion_matrix(
             dark = shares[row, column] > 0.5
             ax.text(column, row, f"{count:g}", ha="center", va="center", fontsize=8,
                     color="white" if dark else "black")  # fmt: skip
-    _save_figure(path, figure)
+    save_figure(path, figure)
 
 
 def marked_pictures(
@@ -463,9 +463,7 @@ def marked_pictures(
             if len(captions):
                 text = textwrap.shorten(captions[number], 36, placeholder=" …")
                 ax.set_xlabel(textwrap.fill(text, 17), fontsize=7)
-    _save_figure(
-        path, figure, true_colours=True
-    )  # or speckles of wrong ones would look like faults
+    save_figure(path, figure, true_colours=True)  # or speckles of wrong ones would look like faults
 
 
 def _to_uint8(images):
@@ -555,7 +553,7 @@ def _encode_gif(pictures, width, milliseconds):
     )
 
 
-def _spread(items, most):
+def spread(items, most):
     """At most `most` of the items, evenly spaced, first and last included."""
     if len(items) <= most:
         return items
@@ -597,7 +595,7 @@ def _figure(width, height, rows=1, title=""):
     return figure, axes
 
 
-def _save_figure(path, figure, true_colours=False):
+def save_figure(path, figure, true_colours=False):
     """As a PNG of 256 colours, a third of the size; of all its colours if asked and not too large."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

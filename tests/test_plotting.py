@@ -279,13 +279,13 @@ def test_what_makes_no_gif_is_refused(tmp_path):
 def drawn(monkeypatch):
     """The matplotlib figures that get saved."""
     figures = []
-    save = plotting._save_figure
+    save = plotting.save_figure
 
     def keep(path, figure, **options):
         figures.append(figure)
         save(path, figure, **options)
 
-    monkeypatch.setattr(plotting, "_save_figure", keep)
+    monkeypatch.setattr(plotting, "save_figure", keep)
     return figures
 
 

@@ -1,0 +1,175 @@
+"""What each trick does to mode collapse: a table and figures for each task.
+
+    python -m benchmarks.modes --task ring --seeds 10
+
+Trains every setting with every seed and writes results/modes_TASK.json; for ring and grid also the figures
+modes_TASK_training.png (points over training), modes_TASK_surface.png (what D takes for real), and a GIF
+of the collapse and one of its cure.  A training that is in the file already is not made again: an
+interrupted table goes on where it stopped.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from gan_common import cli, modes
+from gan_common.cli import flag
+from gan_common.errors import UserError
+
+QUICK = {"preset": "quick"}
+UNROLLED_GAN = {"preset": "unrolled_gan"}
+# name → what is typed after `python -m gan_common.modes`.
+POINT_SETTINGS: dict[str, dict] = {
+    "plain": QUICK,
+    "minimax": QUICK | {"tricks": ("minimax",)},
+    "labels 0.9 and 0": QUICK | {"tricks": ("label_smoothing",)},
+    "labels 0.9 and 0.1": QUICK | {"tricks": ("label_smoothing", "fake_smoothing")},
+    "labels 0.9 and 0.3": QUICK | {"tricks": ("label_smoothing", "fake_smoothing"), "beta": 0.3},
+    "unrolled, k = 5": QUICK | {"tricks": ("unrolled",)},
+    "minibatch": QUICK | {"tricks": ("minibatch",)},
+    "feature_matching": QUICK | {"tricks": ("feature_matching",)},
+    "historical_averaging": QUICK | {"tricks": ("historical_averaging",)},
+    "packing, m = 2": QUICK | {"tricks": ("packing",)},
+    "virtual_batch_norm": QUICK | {"tricks": ("virtual_batch_norm",)},
+    "generator_first": QUICK | {"tricks": ("generator_first",)},
+    "conditional": QUICK | {"tricks": ("conditional",)},
+    "residual": QUICK | {"tricks": ("residual",)},
+    "instance_noise": QUICK | {"tricks": ("instance_noise",)},
+    "replay": QUICK | {"tricks": ("replay",)},
+    "r1": QUICK | {"tricks": ("r1",)},
+    "cured": {"preset": "cured"},
+    "plain, published": UNROLLED_GAN,
+}
+PICTURE_SETTINGS: dict[str, dict] = {
+    "plain": {"batch_size": 64, "steps": 4000},
+    "packing, m = 2": {"batch_size": 64, "steps": 4000, "tricks": ("packing",)},
+}
+SHOWN = ("plain", "cured")  # in the figures: what collapses, what does not
+COLUMNS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of this command."""
+
+    task: str = flag("ring", "which table", modes.TASKS)
+    seeds: int = flag(10, "trainings of each setting", lower=1)
+    settings: tuple[str, ...] = flag((), "numbers of the settings, from 0 (default: all)")
+    data_dir: str | None = flag(None, "folder with mnist.npz, for stacked; without it mnist5k")
+    figures: bool = flag(True, "draw the figures")
+    results: str = flag("results", "folder for the table and the figures")
+
+
+def main(argv=None) -> None:
+    """The command."""
+    cli.run(_main, argv)
+
+
+def _main(argv) -> None:
+    options = Options(**cli.parse(Options, argv, __doc__))
+    settings = dict(POINT_SETTINGS if options.task != "stacked" else PICTURE_SETTINGS)
+    if options.settings:
+        numbers = {str(i): name for i, name in enumerate(settings)}
+        for number in options.settings:
+            if number not in numbers:
+                known = ", ".join(f"{i} {name}" for i, name in numbers.items())
+                raise UserError(f"--settings {number}: the settings are {known}")
+        settings = {numbers[n]: settings[numbers[n]] for n in options.settings}
+
+    import gan_common.quiet  # noqa: F401
+
+    for name, given in settings.items():
+        print(f"{options.task}, {name}", flush=True)
+        measure(name, _resolved(given, options), options)
+    if options.figures and options.task != "stacked":
+        draw(options)
+    known = table(options)
+    for name, row in known["settings"].items():
+        print(modes.table_line(name, row["mean"], row["spread"]))
+    print(_table(options))
+
+
+def _resolved(given: dict, options: Options) -> modes.Options:
+    given = given | {"task": options.task}
+    if options.task == "stacked" and options.data_dir:
+        given |= {"dataset": "mnist", "data_dir": options.data_dir}
+    return modes.resolve(given)
+
+
+def _table(options: Options) -> Path:
+    return Path(options.results) / f"modes_{options.task}.json"
+
+
+def table(options: Options) -> dict:
+    """What the file holds, or an empty table.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = _table(options)
+    if not path.exists():
+        command = f"python -m benchmarks.modes --task {options.task} --seeds {options.seeds}"
+        return {"command": command, "settings": {}}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete it or restore it") from error
+
+
+def measure(name: str, setting: modes.Options, options: Options) -> None:
+    """Train a setting with the seeds that the file lacks, and write each into the file as it ends."""
+    from gan_common import mode_games
+
+    described = json.loads(json.dumps(modes.describe(setting)))
+    row = table(options)["settings"].get(name, {})
+    runs = row.get("runs", []) if described.items() <= row.items() else []
+    missing = [s for s in range(1, options.seeds + 1) if s not in {run["seed"] for run in runs}]
+
+    def finished(run: dict) -> None:
+        runs.append(run)
+        content = table(options)
+        content["settings"][name] = described | modes.summary(runs)
+        if options.task != "stacked":
+            content["real"] = _real(options.task)
+        order = list(POINT_SETTINGS if options.task != "stacked" else PICTURE_SETTINGS)
+        content["settings"] = dict(
+            sorted(content["settings"].items(), key=lambda s: order.index(s[0]))
+        )
+        cli.write_json(_table(options), content)
+
+    if missing:
+        mode_games.play(setting, missing, finished)
+
+
+def _real(task: str) -> dict:
+    """What as many real samples score."""
+    samples = modes.sample(task, modes.SAMPLES[task], seed=0)
+    captured, share = modes.mode_coverage(samples, modes.centres(task), modes.SIGMA[task])
+    return {"modes": captured, "high_quality": share}
+
+
+def draw(options: Options) -> None:
+    """Train the shown settings once more, with seed 1, looking at them on the way."""
+    from gan_common import mode_figures, mode_games, mode_watch, plotting
+
+    results, rows, panels = Path(options.results), {}, {}
+    for name in SHOWN:
+        setting = _resolved(POINT_SETTINGS[name], options)
+        game = mode_games.Game(setting, mode_games.data_of(setting))
+        watch = mode_watch.play(game, 1)
+        rows[name] = watch.spread(COLUMNS)
+        panels[name] = (watch.points[-1], watch.surfaces[-1])
+        target = "collapse" if name == SHOWN[0] else "cure"
+        plotting.save_gif(
+            results / f"modes_{options.task}_{target}.gif",
+            watch.frames(name),
+            max_width=300,
+            max_bytes=190_000,
+        )
+    look = game.data.centres, watch.reach
+    mode_figures.over_training(results / f"modes_{options.task}_training.png", rows, *look)
+    mode_figures.surfaces(results / f"modes_{options.task}_surface.png", panels, *look)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Pictures of games in two dimensions: generated points over training, D's surface, what tricks do."""
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from gan_common import plotting
+
+SIDE = 60  # of the lattice on which D's surface is taken
+
+
+def lattice(reach: float) -> np.ndarray:
+    """(SIDE², 2) points that cover [−reach, reach]², row by row from below."""
+    line = np.linspace(-reach, reach, SIDE, dtype=np.float32)
+    x, y = np.meshgrid(line, line)
+    return np.stack([x.ravel(), y.ravel()], axis=1)
+
+
+def _panel(ax, points, centres, reach, surface=None):
+    """One look: D's surface if given, the centres, the generated points."""
+    if surface is not None:
+        ax.imshow(
+            np.reshape(surface, (SIDE, SIDE)), origin="lower", extent=(-reach, reach) * 2,
+            cmap="RdBu", vmin=0, vmax=1, alpha=0.6, interpolation="bilinear",
+        )  # fmt: skip
+    ax.scatter(*np.transpose(centres), s=50, facecolors="none", edgecolors="0.45", linewidths=0.8)
+    ax.scatter(*np.transpose(points), s=3, color="black", alpha=0.5, linewidths=0)
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
+
+
+def _grid(rows, columns, side, title):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(side * columns + 0.4, side * rows + 0.5), dpi=90, layout="constrained")
+    figure.suptitle(title, fontweight="bold")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def over_training(
+    path: str | os.PathLike,
+    rows: Mapping[str, Sequence[tuple[int, np.ndarray]]],
+    centres: np.ndarray,
+    reach: float,
+    title: str = "Generated points over training; circles are the modes",
+) -> None:
+    """Draws one row for each setting, one column for each step looked at.
+
+    Args:
+        path: the PNG.
+        rows: name → (step, points (n, 2)), each with as many looks.
+        centres: (modes, 2).
+        reach: the picture covers [−reach, reach]².
+        title: above the figure.
+
+    Raises:
+        ValueError: without rows, or rows of different lengths.
+        UserError: if the file cannot be written.
+    """
+    lengths = {len(looks) for looks in rows.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise ValueError(f"rows must have the same number of looks. Received: {sorted(lengths)}")
+    (columns,) = lengths
+    figure, axes = _grid(len(rows), columns, 1.35, title)
+    for row, (name, looks) in zip(axes, rows.items(), strict=True):
+        for ax, (step, points) in zip(row, looks, strict=True):
+            _panel(ax, points, centres, reach)
+            ax.set_title(f"step {step:,}", fontsize=8)
+        row[0].set_ylabel(name, fontsize=9)
+    plotting.save_figure(path, figure)
+
+
+def surfaces(
+    path: str | os.PathLike,
+    panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    centres: np.ndarray,
+    reach: float,
+    title: str = "What D takes for real (blue) and for generated (red), and the generated points",
+) -> None:
+    """Draws D's decision surface with the generated points, one panel for each setting.
+
+    Args:
+        path: the PNG.
+        panels: name → points (n, 2), D's probabilities on `lattice(reach)`.
+        centres, reach, title: as for `over_training`.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    figure, axes = _grid(1, len(panels), 2.6, title)
+    for ax, (name, (points, surface)) in zip(axes[0], panels.items(), strict=True):
+        _panel(ax, points, centres, reach, surface)
+        ax.set_title(name, fontsize=10)
+    plotting.save_figure(path, figure)
+
+
+def frame(title: str, points, centres, reach: float, surface=None) -> np.ndarray:
+    """One look as a picture for a GIF, (height, width, 3) uint8."""
+    figure, axes = _grid(1, 1, 2.9, "")
+    _panel(axes[0, 0], points, centres, reach, surface)
+    axes[0, 0].set_title(title, fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))

@@ -1,0 +1,236 @@
+"""Steps of the small games: what each trick moves, reads and leaves alone."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gan_common import mode_games, mode_nets, modes
+
+SMALL = {"preset": "quick", "batch_size": 8, "latent_dim": 4, "steps": 40}
+
+
+def game(*chosen, **given):
+    options = modes.resolve({**SMALL, "tricks": chosen, **given})
+    return mode_games.Game(options, mode_games.Points(options.task))
+
+
+def after(played, steps, seed=1):
+    played.reset(seed)
+    played.train(steps)
+    return played.g.numpy(), played.d.numpy()
+
+
+def test_a_dense_net_is_what_it_says():
+    net = mode_nets.DenseNet((2, 3, 1), "tanh")
+    flat = tf.random.stateless_normal((net.size,), (1, 2))
+    w1, b1, w2, b2 = (w.numpy() for w in net.weights(flat))
+    x = np.array([[0.5, -1.0], [2.0, 0.25]], np.float32)
+    hidden = np.tanh(x @ w1 + b1)
+    output, features = net(flat, x)
+    np.testing.assert_allclose(output, hidden @ w2 + b2, atol=1e-5)
+    np.testing.assert_allclose(features, hidden, atol=1e-5)
+    kernels = net.weights(net.initial(1))
+    np.testing.assert_allclose(kernels[0] @ tf.transpose(kernels[0]), 0.64 * np.eye(2), atol=1e-5)
+    assert not np.any(kernels[1])
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        *([name] for name in modes.TRICKS),
+        ["unrolled", "virtual_batch_norm", "fake_smoothing"],
+        ["conditional", "packing", "residual", "instance_noise"],
+    ],
+    ids=",".join,
+)
+def test_one_step_of_each_trick_moves_both_players(chosen):
+    played = game(*chosen, unrolled_steps=2) if "unrolled" in chosen else game(*chosen)
+    before = played.g.numpy(), played.d.numpy()
+    played.step(tf.constant(0, tf.int64), tf.random.stateless_normal((4096,), (1, 1)))
+    for old, new in zip(before, (played.g.numpy(), played.d.numpy()), strict=True):
+        assert np.isfinite(new).all()
+        assert not np.array_equal(old, new)
+
+
+def eagerly(played, steps):
+    for i in range(steps):
+        pool = tf.random.stateless_normal((4096,), (1, 1))
+        played.step(tf.constant(i, tf.int64), pool)
+    return played.g.numpy(), played.d.numpy()
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return eagerly(game(), 3)
+
+
+@pytest.mark.parametrize(
+    "name", sorted({*modes.TRICKS} - {"non_saturating", "weight_average", "packing", "minibatch"})
+)
+def test_no_trick_is_without_effect(name, plain):
+    """After three steps from the same seed something differs; the others change D's shape, or nothing."""
+    now = eagerly(game(name, unrolled_steps=1) if name == "unrolled" else game(name), 3)
+    assert any(
+        a.shape != b.shape or not np.array_equal(a, b) for a, b in zip(plain, now, strict=True)
+    )
+
+
+def test_the_plain_step_is_both_gradients_from_the_same_weights():
+    """Against gradients written out here, through Adam's first step."""
+    played = game(standardise=False)
+    g, d = played.g.numpy(), played.d.numpy()
+    seen = {}
+    draw, generate = played.data.draw, played.generate
+    played.data.draw = lambda *a: seen.setdefault("real", draw(*a))
+    played.generate = lambda w, z, labels: (seen.setdefault("z", z), generate(w, z, labels))[1]
+    played.step(tf.constant(0, tf.int64), tf.random.stateless_normal((4096,), (1, 1)))
+    with tf.GradientTape(persistent=True) as tape:
+        weights = tf.constant(g), tf.constant(d)
+        tape.watch(weights)
+        fake = played.generator(weights[0], seen["z"])[0]
+        real_logits = played.discriminator(weights[1], seen["real"][0])[0]
+        fake_logits = played.discriminator(weights[1], fake)[0]
+        d_loss = -tf.reduce_mean(tf.math.log_sigmoid(real_logits))
+        d_loss -= tf.reduce_mean(tf.math.log_sigmoid(-fake_logits))
+        g_loss = -tf.reduce_mean(tf.math.log_sigmoid(fake_logits))
+    for loss, start, now, rate, which in (
+        (g_loss, g, played.g, 1e-3, 0),
+        (d_loss, d, played.d, 1e-4, 1),
+    ):
+        gradient = tape.gradient(loss, weights[which]).numpy()
+        assert np.mean(np.abs(gradient) > 1e-4) > 0.05
+        # Adam's epsilon of 1e-7 stands beside a root that is √(1 − β2) of the gradient.
+        expected = -rate * gradient / (np.abs(gradient) + 1e-7 / np.sqrt(1e-3))
+        moved, clear = now.numpy() - start, np.abs(gradient) > 1e-4
+        np.testing.assert_allclose(moved[clear], expected[clear], atol=2e-5)
+
+
+def test_unrolling_leaves_ds_own_step_as_it_is():
+    plain, unrolled = eagerly(game(), 1), eagerly(game("unrolled", unrolled_steps=2), 1)
+    np.testing.assert_allclose(plain[1], unrolled[1], atol=1e-6)
+    assert np.abs(plain[0] - unrolled[0]).max() > 1e-5
+
+
+def test_a_pack_is_judged_as_one():
+    packed = game("packing", pack=4)
+    assert packed.discriminator.shapes[0] == (8, 128)
+    samples = tf.random.stateless_normal((8, 2), (1, 1))
+    labels = tf.zeros(8, tf.int32)
+    with tf.GradientTape() as tape:
+        tape.watch(samples)
+        logits, _ = packed.judge(packed.d, samples, labels)
+        first = logits[0, 0]
+    assert logits.shape == (2, 1)
+    gradient = tape.gradient(first, samples).numpy()
+    assert np.all(np.abs(gradient[:4]).sum(axis=1) > 0)
+    assert not np.any(gradient[4:])
+
+
+def test_labels_of_generated_data():
+    """With β = ½ D's loss on generated data is least at logit 0, with β = 0 at −∞."""
+    both, plain = game("fake_smoothing", beta=0.5), game()
+    far = tf.fill((4, 1), 50.0)
+    losses = [float(both.discriminator_loss(far, tf.fill((4, 1), x))) for x in (-2.0, 0.0, 2.0)]
+    assert losses[0] == pytest.approx(losses[2])
+    assert losses[1] == pytest.approx(np.log(2), abs=1e-5)
+    assert losses[1] < losses[0]
+    assert float(plain.discriminator_loss(far, tf.fill((4, 1), -2.0))) == pytest.approx(
+        np.log1p(np.exp(-2)), abs=1e-5
+    )
+
+
+def test_generator_first_lets_d_move_every_fifth_step_of_the_first_tenth():
+    played = game("generator_first", steps=100)
+    played.reset(1)
+    moved = []
+    for _ in range(12):
+        before = played.d.numpy()
+        played.train(1)
+        moved.append(not np.array_equal(before, played.d.numpy()))
+    assert moved == [True, *[False] * 4, True, *[False] * 4, True, True]
+
+
+def test_the_residual_generator_starts_as_wide_as_the_data():
+    played = game("residual", task="grid")
+    played.g.assign(tf.zeros_like(played.g))
+    points = played.samples(4000)
+    np.testing.assert_allclose(points.std(axis=0), np.sqrt(8.0), rtol=0.06)  # mean of 0, 4, 16: 8
+
+
+def test_a_conditional_generator_is_told_its_mode():
+    played = game("conditional")
+    z = tf.zeros((8, 4))
+    points = played.generate(played.g, z, tf.range(8)).numpy()
+    assert len(np.unique(points.round(5), axis=0)) == 8
+    assert played.surface(np.zeros((3, 2))) is None
+
+
+def test_instance_noise_is_gone_at_half_time():
+    played = game("instance_noise", steps=8)
+    played.reset(1)
+    played.train(4)
+    assert int(played.noise.step) == 8 == played.noise.decay_steps
+
+
+def test_rates_that_fall_end_at_zero():
+    played = game("lr_decay", steps=20)
+    played.reset(1)
+    played.train(20)
+    assert float(played.g_optimizer.learning_rate) == pytest.approx(0, abs=1e-9)
+
+
+def test_samples_are_drawn_by_the_averaged_weights():
+    played = game("weight_average")
+    played.reset(1)
+    played.train(5)
+    played.g.assign(tf.zeros_like(played.g))
+    assert np.abs(played.samples(10)).max() > 0
+
+
+@pytest.mark.parametrize("chosen", [(), ("replay", "instance_noise", "historical_averaging")])
+def test_a_seed_does_not_depend_on_the_seeds_beside_it_nor_on_how_steps_are_cut(chosen):
+    played = game(*chosen)
+    after(played, 7, seed=1)
+    second = after(played, 6, seed=2)
+    alone = game(*chosen)
+    alone.reset(2)
+    for steps in (1, 3, 2):
+        alone.train(steps)
+    np.testing.assert_array_equal(second[0], alone.g.numpy())
+    np.testing.assert_array_equal(second[1], alone.d.numpy())
+    first = after(played, 6, seed=1)
+    assert not np.array_equal(first[0], second[0])
+
+
+def test_real_points_of_the_graph_are_those_of_the_protocol():
+    points = mode_games.Points("ring")
+    samples, labels = points.draw(4000, lambda stream: tf.constant([5, stream], tf.int64))
+    offset = samples.numpy() - modes.centres("ring")[labels.numpy()]
+    np.testing.assert_allclose(offset.std(axis=0), 0.01, rtol=0.05)
+    assert set(labels.numpy()) == set(range(8))
+
+
+@pytest.mark.parametrize("chosen", [(), ("packing", "minibatch"), ("unrolled",)])
+def test_a_step_of_the_pictures_networks(chosen):
+    options = modes.resolve(
+        {"task": "stacked", "batch_size": 4, "latent_dim": 8, "steps": 2, "tricks": chosen}
+        | ({"unrolled_steps": 1} if chosen == ("unrolled",) else {})
+    )
+
+    class Noise:
+        shape, labels, std = (28, 28, 3), 1000, 0.5
+
+        def draw(self, n, seed_of):
+            return tf.random.stateless_uniform((n, 28, 28, 3), seed_of(0), -1, 1), tf.zeros(
+                n, tf.int32
+            )
+
+    played = mode_games.Game(options, Noise())
+    before = played.g.numpy(), played.d.numpy()
+    now = eagerly(played, 1)
+    for old, new in zip(before, now, strict=True):
+        assert np.isfinite(new).all()
+        assert np.mean(old != new) > 0.9
+    pictures = played.samples(3)
+    assert pictures.shape == (3, 28, 28, 3)
+    assert np.abs(pictures).max() <= 1
