@@ -44,7 +44,8 @@ PICTURE_SETTINGS: dict[str, dict] = {
     "plain": {"batch_size": 64, "steps": 4000},
     "packing, m = 2": {"batch_size": 64, "steps": 4000, "tricks": ("packing",)},
 }
-SHOWN = ("plain", "cured")  # in the figures: what collapses, what does not
+SHOWN = ("plain", "packing, m = 2", "cured")  # in the figures
+GIFS = {"plain": "collapse", "cured": "cure"}
 COLUMNS = 6
 
 
@@ -159,13 +160,9 @@ def draw(options: Options) -> None:
         watch = mode_watch.play(game, 1)
         rows[name] = watch.spread(COLUMNS)
         panels[name] = (watch.points[-1], watch.surfaces[-1])
-        target = "collapse" if name == SHOWN[0] else "cure"
-        plotting.save_gif(
-            results / f"modes_{options.task}_{target}.gif",
-            watch.frames(name),
-            max_width=300,
-            max_bytes=190_000,
-        )
+        if name in GIFS:
+            target = results / f"modes_{options.task}_{GIFS[name]}.gif"
+            plotting.save_gif(target, watch.frames(name), max_width=300, max_bytes=190_000)
     look = game.data.centres, watch.reach
     mode_figures.over_training(results / f"modes_{options.task}_training.png", rows, *look)
     mode_figures.surfaces(results / f"modes_{options.task}_surface.png", panels, *look)

@@ -308,15 +308,17 @@ class Game:
         return self.generate(weights, z, labels)
 
     def surface(self, points: np.ndarray) -> np.ndarray | None:
-        """D's probability of "real" at points (n, 2); a pack holds one point several times.
-
-        None when D looks at modes or at whole batches as well, so that a point alone has no value.
+        """D's probability of "real" at points (n, 2): of a pack of the point alone, and of the mode that D
+        likes it best as.  None when D looks at whole batches, so that a point alone has no value.
         """
-        if self.conditional or self.discriminator.minibatch is not None:
+        if self.discriminator.minibatch is not None:
             return None
         repeated = tf.repeat(tf.cast(points, tf.float32), self.packed, axis=0)
-        labels = tf.zeros(len(repeated), tf.int32)
-        return tf.sigmoid(self.judge(self.d, repeated, labels)[0][:, 0]).numpy()
+        logits = [
+            self.judge(self.d, repeated, tf.fill(len(repeated), label))[0][:, 0].numpy()
+            for label in range(self.data.labels if self.conditional else 1)
+        ]
+        return tf.sigmoid(np.max(logits, axis=0)).numpy()
 
 
 # ------------------------------------------------------------------------------------- several seeds

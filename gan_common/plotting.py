@@ -1,4 +1,4 @@
-"""Every picture the project writes: sample grids, GIFs, curves.  With mode_figures.py the only import of matplotlib.
+"""Every picture the project writes: sample grids, GIFs, curves.  The only import of matplotlib.
 
 Figures are drawn by matplotlib's object-oriented interface with the Agg renderer, so no display is
 needed and no global state is touched; grids and GIFs are Pillow's alone.  A file appears under its

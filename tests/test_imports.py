@@ -73,7 +73,11 @@ def test_matplotlib_is_imported_where_figures_are_drawn():
         if any(name.split(".")[0] in ("matplotlib", "pylab") for name in imported(source))
     }
     # Figures that go to files, and those that a notebook shows.
-    assert importers == {"gan_common/plotting.py", "gan_common/figures.py"}
+    assert importers == {
+        "gan_common/plotting.py",
+        "gan_common/figures.py",
+        "gan_common/mode_figures.py",
+    }
 
 
 def test_both_packages_have_the_same_files():

@@ -162,7 +162,10 @@ def test_a_conditional_generator_is_told_its_mode():
     z = tf.zeros((8, 4))
     points = played.generate(played.g, z, tf.range(8)).numpy()
     assert len(np.unique(points.round(5), axis=0)) == 8
-    assert played.surface(np.zeros((3, 2))) is None
+    near = np.zeros((3, 2), np.float32)
+    logits = [played.judge(played.d, near, tf.fill(3, k))[0][:, 0] for k in range(8)]
+    np.testing.assert_allclose(played.surface(near), tf.sigmoid(np.max(logits, axis=0)), rtol=1e-5)
+    assert game("minibatch").surface(near) is None
 
 
 def test_instance_noise_is_gone_at_half_time():
