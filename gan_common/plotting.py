@@ -186,7 +186,7 @@ def loss_curves(
       path: the PNG; its folder is made if need be.
       rows: one mapping per logged step: `step`, and numbers or the texts that a CSV holds of them.
         Missing, empty and non-finite values leave a gap.
-      bands: (first step, last step, label): stretches to shade, each label in its own colour.
+      bands: (first step, last step, label): stretches to shade, each label in its own colour and strip.
       title: above the figure.
 
     Raises:
@@ -622,13 +622,13 @@ def _curve(ax, steps, values, label, colour):
 
 
 def _shade(ax, bands, in_legend):
-    colours = {}
+    """Each label has a colour and a strip of the height of its own, so that none hides another."""
+    labels, shown = list(dict.fromkeys(label for *_, label in bands)), set()
     for first, last, label in bands:
-        shown = in_legend and label not in colours
-        colour = colours.setdefault(label, f"C{3 + len(colours)}")
-        ax.axvspan(
-            first, last, color=colour, alpha=0.15, linewidth=0, label=label if shown else None
-        )
+        place, text = labels.index(label), label if in_legend and label not in shown else None
+        shown.add(label)
+        strip = {"ymin": 1 - (place + 1) / len(labels), "ymax": 1 - place / len(labels)}
+        ax.axvspan(first, last, **strip, color=f"C{3 + place}", alpha=0.2, linewidth=0, label=text)
 
 
 def _to_float(value):

@@ -176,8 +176,8 @@ def bands(findings: Sequence[Finding], rows: Sequence[Mapping[str, float]], last
     shaded = [(first, last, DIAGNOSES[name].short) for first, last, name in stretches]
     previous, start = 0.0, None
     for row in [*rows, {"step": last_step}]:
-        # A rate that G shares is no holding back of D.
-        held = row.get("d_rate", 1.0) < row.get("g_rate", 1.0)
+        # A rate that G shares is no holding back of D; a few steps of a row are too short to see.
+        held = row.get("d_rate", 1.0) < 0.5 * row.get("g_rate", 1.0)
         if held and start is None:
             start = previous
         elif not held and start is not None:

@@ -17,7 +17,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def fields(*classes):
-    return {field.name for options in classes for field in dataclasses.fields(options)}
+    return {field.name.rstrip("_") for options in classes for field in dataclasses.fields(options)}
 
 
 def test_the_readme_names_only_flags_that_exist():

@@ -133,7 +133,7 @@ def test_bands_are_findings_and_the_time_that_d_was_held_back():
         Finding(80, "collapse", True, ""),
         Finding(120, "strong_d", False, ""),
     ]
-    rates = {20: 1, 40: 1, 60: 0.3, 80: 0, 100: 1, 120: 0.5}
+    rates = {20: 1, 40: 0.6, 60: 0.3, 80: 0, 100: 1, 120: 0.4}
     rows = [{"step": step, "d_rate": rate, "g_rate": 1} for step, rate in rates.items()]
     assert sorted(treatment.bands(findings, rows, 130)) == [
         (40, 80, "D held back"),
