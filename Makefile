@@ -12,7 +12,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan bench modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -46,6 +46,13 @@ notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2
 
 bench: $(READY)  ## how fast, beside other ways and the machine's peak: ten minutes, nothing else running
 	@$(RUN) -m benchmarks.bench $(ARGS)
+
+soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory over 5,000 steps: a quarter of an hour
+	@$(RUN) -m benchmarks.soak --kills 20 --json results/soak.json $(ARGS)
+	@$(RUN) -m benchmarks.long_run --json results/long_run.json
+
+fuzz: $(READY)  ## ten minutes of altered files: only our own errors may come out
+	@$(RUN) -m benchmarks.fuzz --minutes 10 --json results/fuzz.json $(ARGS)
 
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
 	@$(RUN) -m benchmarks.shapes $(ARGS)

@@ -257,6 +257,8 @@ def read_cifar10_archive(folder: Path) -> Arrays | None:
             name = PurePosixPath(member.name)
             if name.is_absolute() or ".." in name.parts:
                 _refuse(path, f"holds the path {member.name!r}, which leads out of it")
+            if hasattr(tarfile, "data_filter"):  # refuses links that lead out, devices and the like
+                tarfile.data_filter(member, str(folder))
             if index >= MAX_ARCHIVE_MEMBERS or member.size > MAX_BATCH_BYTES:
                 _refuse(path, "holds more, or larger, files than CIFAR-10 has")
             is_batch = len(name.parts) == 2 and name.parent.name == "cifar-10-batches-py"

@@ -32,6 +32,9 @@ from gan_common.data import Dataset
 from gan_common.doctor import Finding
 from gan_common.errors import UserError
 
+# All of the first so many go to TensorBoard, then half of as many again, then a quarter of twice as many: its
+# files grow by the logarithm of a run's length.
+TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
 FOLDERS = ("checkpoints", "samples", "tensorboard")
 # What a process that was killed while it wrote a file leaves: names as in `cli` and `plotting`.
 UNFINISHED = re.compile(r"\.\d+-.+|\..+\.\d+\.tmp")
@@ -44,6 +47,7 @@ class Run:
         self.folder = Path(folder)
         self.metrics_file = self.folder / "metrics.csv"
         self._writer = None
+        self._logged: int | None = None  # rows so far, once one was logged
 
     @classmethod
     def create(cls, config: dict, run_dir: str | None, package: str, dataset: Dataset) -> "Run":
@@ -141,6 +145,9 @@ class Run:
                 table.writerow(row)
         except OSError as error:
             raise self._unwritable(self.metrics_file, error) from error
+        self._logged = len(self._lines()) - 1 if self._logged is None else self._logged + 1
+        if not is_shown(self._logged - 1, TENSORBOARD_ROWS):
+            return
         with self._tensorboard().as_default(step=int(row["step"])):
             for name, value in row.items():
                 if name not in ("step", "epoch"):
@@ -223,6 +230,8 @@ class Run:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
         path = self.folder / "samples" / f"step-{step:08d}.png"
         plotting.save_grid(path, images)
+        if not is_shown(len(self.sample_files()) - 1, TENSORBOARD_SAMPLES):
+            return path
         with self._tensorboard().as_default(step=step):
             tf.summary.image("samples", plotting.tile(images)[None])
         return path
@@ -272,6 +281,14 @@ class Run:
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{path}: damaged ({error}); remove it") from error
         return known
+
+
+def is_shown(number: int, limit: int) -> bool:
+    """Whether the `number`-th, from 0, is among those that TensorBoard gets."""
+    stride = 1
+    while number >= limit * stride:
+        stride *= 2
+    return number % stride == 0
 
 
 def _numbered(config: Mapping, package: str) -> Path:

@@ -11,15 +11,17 @@ The generator is any object with
 
 import dataclasses
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli
+from gan_common import cli, readers
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
 NICE_SHARE = 0.05  # of the candidates that --nice keeps, as jacobgil/keras-dcgan does
+MAX_GENERATOR_BYTES = 2**32
 WALKS, FRAMES = 8, 12  # rows of --interpolate, and pictures from one end to the other
 
 
@@ -35,6 +37,7 @@ class Options:
     arithmetic: str | None = flag(None, 'latent arithmetic over grid numbers: "3,17,25 - 4,9,11"')
     label: str | None = flag(None, "number or name of a class (preset cgan)")
     format: str = flag("png", "what is written", ("png", "npz", "keras"))
+    checkpoint: str = flag("last", "which one is drawn from", ("last", "best"))
     out: str | None = flag(None, "file to write (default: in the run's folder)")
 
     def modes(self) -> list[str]:
@@ -95,6 +98,37 @@ def write(options: Options, generator, class_names, folder: Path) -> list[Path]:
     there_and_back = [plotting.tile(frame) for frame in [*frames, *frames[-2:0:-1]]]
     plotting.save_gif(out.with_suffix(".gif"), there_and_back)
     return [out, out.with_suffix(".gif")]
+
+
+def load_generator(path):
+    """The generator that --format keras wrote, from a file that need not be trusted.
+
+    Nothing that the file brings is run: no Lambda with code of its own, no class from outside Keras and
+    this project.
+
+    Returns:
+        A `keras.Model` from latents (N, latent_dim) to pictures (N, H, W, C) in [−1, 1].
+
+    Raises:
+        UserError: it is no such file, is damaged, or asks for what is not allowed.
+    """
+    import keras
+
+    from gan_common import tricks  # noqa: F401  (its layers have to be registered)
+
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{str(path)!r} is no .keras file; write one by --format keras")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+            if unpacked > MAX_GENERATOR_BYTES:
+                raise ValueError(f"it unpacks to {unpacked:,} bytes")
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # whatever Keras makes of a file that is not what it says
+        raise UserError(
+            f"{str(path)!r} cannot be loaded safely ({readers.one_line(error)}); write it again by "
+            "--format keras"
+        ) from error
 
 
 def _save_arrays(path: Path, **arrays) -> None:

@@ -32,7 +32,7 @@ def _main(argv) -> None:
 
     run = runs.Run(Path(options.run_dir))
     image_shape, class_names = run.dataset_facts()
-    gan = models.restore(run, config, image_shape, len(class_names))
+    gan = models.restore(run, config, image_shape, len(class_names), options.checkpoint)
     for path in sampling.write(options, gan, class_names, run.folder):
         print(path)
 

@@ -48,14 +48,17 @@ def build(config: Config, image_shape, num_classes: int) -> "GAN":
     return gan
 
 
-def restore(run: runs.Run, config: Config, image_shape, num_classes: int) -> "GAN":
-    """The GAN of a run, with the weights of its newest sound checkpoint.
+def restore(
+    run: runs.Run, config: Config, image_shape, num_classes: int, checkpoint: str = "last"
+) -> "GAN":
+    """The GAN of a run, with the weights of its newest sound checkpoint, or of the "best".
 
     Raises:
         UserError: when the run has no checkpoint yet.
     """
     gan = build(config, image_shape, num_classes)
-    if checkpoints.Checkpoints(run, gan.checkpoint_variables()).restore() is None:
+    kept = checkpoints.Checkpoints(run, gan.checkpoint_variables())
+    if kept.restore(best=checkpoint == "best") is None:
         raise UserError(f"{run.folder}: has no checkpoint yet; train on with --resume {run.folder}")
     return gan
 

@@ -25,6 +25,7 @@ class Options:
 
     run_dir: str | None = flag(None, "the run's folder")
     data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
+    checkpoint: str = flag("last", "which one is measured", ("last", "best"))
     json: str | None = flag(None, "file that the numbers are also written to")
 
 
@@ -43,7 +44,8 @@ def _main(argv) -> None:
     from ssgan_tf import models
 
     run = runs.Run(Path(options.run_dir))
-    gan = models.restore(run, config, dataset.image_shape, dataset.num_classes)
+    facts = (dataset.image_shape, dataset.num_classes)
+    gan = models.restore(run, config, *facts, options.checkpoint)
     measured = evaluate(run, gan, dataset)
     if options.json:
         cli.write_json(Path(options.json), measured)

@@ -18,7 +18,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from gan_common import data, publishers, readers
+from gan_common import checkpoints, data, publishers, readers
 
 ROOT = Path(__file__).resolve().parent.parent
 DCGAN, SSGAN = "keras_dcgan", "ssgan_tf"
@@ -270,6 +270,7 @@ DRAWN = [
     ("generate", "--run_dir=PACKAGE{}without{}checkpoints", "has no checkpoint yet; train on with"),
     ("generate", "--run_dir=PACKAGE{}damaged{}checkpoints", "no checkpoint is sound"),
     ("evaluate", "", "--run_dir is missing"),
+    ("evaluate", "--run_dir=PACKAGE --checkpoint=first", "last|best"),
     ("evaluate", "--run_dir=PACKAGE --data_dir=absent", "'absent' is not a folder"),
     ("evaluate", "--run_dir=PACKAGE{}cut{}config", "cannot be read as this command's"),
     ("evaluate", "--run_dir=PACKAGE{}wider", "it has width=4, this run width=8"),
@@ -443,6 +444,27 @@ def test_odd_pictures_are_trained_on(world, capfd):
     flags = f"--dataset=folder:odd --run_dir=new{{}}\u2603/run --epochs=1 {TINY}"
     assert run(world, f"{DCGAN}.train", flags) == 0
     assert capfd.readouterr().err == ""
+
+
+def test_the_best_checkpoint_can_be_drawn_from(world):
+    """A run of two epochs whose first is called the best draws what the run of one epoch draws."""
+    shutil.copytree(world / DCGAN, world / "longer")
+    assert run(world, f"{DCGAN}.train", "--resume=longer --epochs=2") == 0
+    first, last = sorted((world / "longer" / "checkpoints").iterdir())
+    for path, quality in ((first, 0.0), (last, 1.0)):
+        manifest = json.loads((path / "manifest.json").read_text()) | {"quality": quality}
+        manifest["signature"] = checkpoints._signature(manifest)
+        (path / "manifest.json").write_text(json.dumps(manifest))
+
+    def drawn(flags):
+        out = world / "drawn.npz"
+        argv = f"{flags} --format=npz --count=4 --out={out}"
+        assert run(world, f"{DCGAN}.generate", argv) == 0
+        return np.load(out)["images"]
+
+    best = drawn("--run_dir=longer --checkpoint=best")
+    np.testing.assert_array_equal(best, drawn(f"--run_dir={DCGAN}"))
+    assert not np.array_equal(best, drawn("--run_dir=longer"))
 
 
 def test_one_bad_picture_in_ten_thousand_is_skipped_with_the_tally(tmp_path, capfd):

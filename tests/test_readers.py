@@ -406,14 +406,29 @@ def test_an_archive_whose_paths_lead_out_of_it_is_refused(tmp_path, name):
     assert os.listdir(inside) == ["cifar-10-python.tar.gz"]
 
 
-def test_an_archive_link_in_place_of_a_batch_is_not_followed(tmp_path):
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("{}/secret", "absolute path"),
+        ("../../secret", "outside the destination"),
+        ("readme", "lacks the file"),
+    ],
+)
+def test_an_archive_link_in_place_of_a_batch_is_not_followed(tmp_path, link, says):
     (tmp_path / "secret").write_bytes(batch_bytes(*colour(2)))
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
         for name in readers.CIFAR10_BATCHES:
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.type, member.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
+            member.type, member.linkname = tarfile.SYMTYPE, link.format(tmp_path)
             archive.addfile(member)
-    refused(readers.read_cifar10_archive, tmp_path, "lacks the file")
+    refused(readers.read_cifar10_archive, tmp_path, says)
+
+
+def test_a_device_in_an_archive_is_refused(tmp_path):
+    member = tarfile.TarInfo("cifar-10-batches-py/data_batch_1")
+    member.type, member.devmajor, member.devminor = tarfile.CHRTYPE, 1, 3
+    write_cifar_archive(tmp_path, [(member, b"")])
+    refused(readers.read_cifar10_archive, tmp_path, "special file")
 
 
 def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gan_common import checkpoints, runs
 from gan_common.data import Dataset
@@ -229,3 +230,25 @@ def test_the_last_pictures_are_drawn(run):
     gif, curves = run.draw_pictures()
     assert gif.read_bytes().startswith(b"GIF8")
     assert curves.read_bytes().startswith(b"\x89PNG")
+
+
+def test_tensorboard_grows_by_the_logarithm():
+    shown = [number for number in range(100) if runs.is_shown(number, 8)]
+    assert shown[:8] == list(range(8))
+    assert shown[8:] == [8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96]
+    # Four more for each doubling.
+    assert sum(runs.is_shown(number, 8) for number in range(2**14)) == 8 + 4 * 11
+
+
+def test_tensorboard_gets_the_rows_that_are_shown(run, monkeypatch):
+    monkeypatch.setattr(runs, "TENSORBOARD_ROWS", 2)
+    variable = keras.Variable(0.0)
+    train(make_recorder(run, variable, total_steps=40), variable)
+    (events,) = (run.folder / "tensorboard").iterdir()
+    steps = {
+        event.step
+        for event in tf.compat.v1.train.summary_iterator(str(events))
+        if any(value.tag == "d_loss" for value in event.summary.value)
+    }
+    assert steps == {4, 8, 12, 20, 36}  # numbers 0, 1, 2, 4 and 8 of ten
+    assert len(run.rows()) == 10
