@@ -91,10 +91,10 @@ class Recorder:
             state = self.checkpoints.restore()
             if state is not None:
                 self._take_up(state)
-                if self.treatment is not None:
-                    findings = self.treatment.findings
-                    self.run.write_findings(findings, known=len(findings))
             self.run.forget_after(self.step)
+            if state is not None and self.treatment is not None:
+                findings = self.treatment.findings
+                self.run.write_findings(findings, known=len(findings))
         except BaseException:
             self._lock.release()
             raise
