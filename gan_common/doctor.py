@@ -290,6 +290,8 @@ class Doctor:
         loss = _mean(window, "d_loss") - self.least
         real, fake = _mean(window, "d_real_accuracy"), _mean(window, "d_fake_accuracy")
         won = loss < WON_LOSS * self.guessing and min(real, fake) >= WON_ACCURACY
+        # Over a G whose pixels are all at their ends D wins too: the next look says why they are.
+        won = won and not self._saturated()
         evidence = (
             f"D's loss is {loss:.3f} over its least where guessing costs {self.guessing:.2f}, and it is "
             f"right on {real:.0%} of real and {fake:.0%} of generated pictures"

@@ -117,6 +117,17 @@ def test_a_saturated_generator_means_steps_that_overshoot():
     assert "100% of the generated pixels are clipped, 0% of the data's" in findings[0].evidence
 
 
+def test_that_d_wins_over_a_saturated_generator_is_no_finding_of_its_own():
+    changes = told(lambda step: WON, 400, lambda step: NOISE if step else GREY)[0]
+    assert changes == [(40, "strong_d", True), (80, "high_lr", True)]  # won before the first look
+
+    def later(step):
+        return WON if step > 40 else healthy(step)
+
+    changes = told(later, 400, lambda step: NOISE if step else GREY)[0]
+    assert changes == [(80, "high_lr", True)]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("name", ["d_loss", "g_gradient_norm", "sure_share"])
 def test_what_is_not_finite_is_told_at_once(name, value):
