@@ -82,7 +82,9 @@ def explore(
             layout={"width": "420px"},
         )
         controls[name] = slider
-    picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain"})
+    # As large as it is, and no wider than the page.
+    layout = {"max_width": "100%", "align_self": "flex-start"}
+    picture = ipywidgets.Image(format="png", layout=layout)
 
     def redraw(_change=None) -> None:
         picture.value = draw(**{name: control.value for name, control in controls.items()}).png

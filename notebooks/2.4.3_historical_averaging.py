@@ -53,7 +53,8 @@ figures.lines(
 )
 
 # %% [markdown]
-# **Is it sure to help from anywhere?** Several starting points: the seeds of this small game.
+# **Is it sure to help from anywhere?** Several starting points: the seeds of this small game, which looks the
+# same from every side.
 
 # %%
 starts = compare.compare(
@@ -66,7 +67,7 @@ starts.verdict("distance", "lower")
 # %% [markdown]
 # ## With and without, on digits
 #
-# **And with two million times as many weights?** A GAN does not circle so neatly, and the pull also slows learning. Beside
+# **And with a hundred thousand weights in place of two?** A GAN does not circle so neatly, and the pull also slows learning. Beside
 # it stands another average that is often confused with it: `weight_average` changes nothing in training, but draws from
 # the mean of the weights.
 
