@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from gan_common import mode_digits, modes
+from benchmarks import modes as table
+from gan_common import mode_digits, mode_games, modes
 from gan_common.errors import UserError
 
 # ------------------------------------------------------------------------------------------ the protocol
@@ -200,3 +201,43 @@ def test_a_tiny_run_from_end_to_end(tmp_path, capsys):
     assert json.loads((tmp_path / "r" / "result.json").read_text()) == result
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["seed", "seed", "mean"]
+
+
+# --------------------------------------------------------------------------------------------- the table
+
+
+def test_a_table_trains_only_what_it_lacks(tmp_path, monkeypatch):
+    trained = []
+
+    def play(options, seeds, finished):
+        for seed in seeds:
+            trained.append((options.tricks, seed))
+            finished({"seed": seed, "modes": seed, "high_quality": 0.5, "steps_per_second": 10.0})
+
+    monkeypatch.setattr(mode_games, "play", play)
+
+    def command(*more):
+        table._main(["modes", "--settings", "0,9", "--nofigures", f"--results={tmp_path}", *more])
+        return json.loads((tmp_path / "modes_ring.json").read_text())
+
+    assert command("--seeds", "1")["settings"]["plain"]["mean"]["modes"] == 1
+    assert trained == [((), 1), (("packing",), 1)]
+    result = command("--seeds", "3")
+    assert trained[2:] == [((), 2), ((), 3), (("packing",), 2), (("packing",), 3)]
+    assert result["settings"]["packing, m = 2"]["mean"]["modes"] == 2
+    assert result["real"]["modes"] == 8
+
+    # A setting that was changed is trained anew.
+    monkeypatch.setitem(table.POINT_SETTINGS, "plain", {"preset": "quick", "steps": 7})
+    assert command("--seeds", "1")["settings"]["plain"]["steps"] == 7
+    assert trained[6:] == [((), 1)]
+
+
+def test_every_setting_of_the_tables_is_possible():
+    for task in ("ring", "grid"):
+        for given in table.POINT_SETTINGS.values():
+            assert modes.resolve(given | {"task": task}).steps >= 1000
+    for given in table.PICTURE_SETTINGS.values():
+        assert modes.resolve(given | {"task": "stacked"}).batch_size == 64
+    with pytest.raises(UserError, match="--settings 99: the settings are 0 plain, 1 minimax"):
+        table._main(["modes", "--settings", "99"])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gan_common import sampling
+from benchmarks import modes as modes_table
+from gan_common import modes, sampling
 from keras_dcgan import config as dcgan_config
 from keras_dcgan import evaluate as dcgan_evaluate
 from ssgan_tf import config as ssgan_config
@@ -22,7 +23,12 @@ def fields(*classes):
 
 def test_the_readme_names_only_flags_that_exist():
     known = fields(
-        dcgan_config.Config, ssgan_config.Flags, sampling.Options, dcgan_evaluate.Options
+        dcgan_config.Config,
+        ssgan_config.Flags,
+        sampling.Options,
+        dcgan_evaluate.Options,
+        modes.Options,
+        modes_table.Options,
     )
     named = set(re.findall(r"--([a-z_]+)", README))
     assert named - known - {"minutes", "help"} == set()
