@@ -87,9 +87,11 @@ inside = {
 }  # away from the border
 uneven = {name: float(x.std() / x.mean()) for name, x in inside.items()}
 figures.pictures(
-    {f"{name}: {uneven[name]:.2f}": (x / x.max())[None, ..., None] for name, x in inside.items()},
-    "An even picture enlarged, with its unevenness (standard deviation over mean)",
-    columns=6,
+    np.stack([np.clip(x / x.mean() - 1, -1, 1)[..., None] for x in inside.values()]),
+    "An even picture enlarged: unevenness (standard deviation over mean) "
+    + ", ".join(f"{value:.2f}" for value in uneven.values()),
+    columns=3,
+    labels=[name.replace("transposed, ", "") for name in inside],
 )
 
 # %% [markdown]
