@@ -181,11 +181,11 @@ def from_json(config_class, path: Path):
             raise ValueError("it is not a JSON object")
         package = saved.pop("package", mine := config_class.__module__.partition(".")[0])
         if package != mine:
-            raise ValueError(f"it is of a run of {package}, and this command is {mine}'s")
+            raise ValueError(f"it is of a run of {package!r}, and this command is {mine}'s")
         hints = typing.get_type_hints(config_class)
         unknown = sorted(set(saved) - set(hints))
         if unknown:
-            raise ValueError(f"it has unknown entries {', '.join(unknown)}")
+            raise ValueError(f"it has unknown entries {', '.join(map(repr, unknown))}")
         # A run that is older than a flag did what the flag's default does.
         for field in dataclasses.fields(config_class):
             optional = field.default is None and isinstance(hints[field.name], types.UnionType)
