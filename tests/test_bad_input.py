@@ -251,12 +251,12 @@ RESUMED = [
     ("--resume=PACKAGE{}cut{}dataset", "dataset.json: damaged"),
     ("--resume=PACKAGE{}damaged{}checkpoints", "no checkpoint is sound; start a new run"),
     ("--resume=PACKAGE{}cut{}rows", "metrics.csv: line 2 is damaged; remove that line"),
-    ("--resume=OTHER", "is of a run of OTHER, and this command is PACKAGE's"),
+    ("--resume=OTHER", "is of a run of 'OTHER', and this command is PACKAGE's"),
 ]
 DRAWN = [
     ("generate", "", "--run_dir is missing"),
     ("generate", "--run_dir=absent", "no run here"),
-    ("generate", "--run_dir=OTHER", "is of a run of OTHER"),
+    ("generate", "--run_dir=OTHER", "is of a run of 'OTHER'"),
     ("generate", "--run_dir=PACKAGE --count=0", "count=0"),
     ("generate", "--run_dir=PACKAGE --count=1000000000", "count=1000000000"),
     ("generate", "--run_dir=PACKAGE --label=3", "this generator knows no classes"),
