@@ -67,22 +67,23 @@ def _main(argv) -> None:
             raise UserError(f"--only {name}: the sections are {', '.join(SECTIONS)}")
     started = time.perf_counter()
     measured: dict[str, dict] = {}
-    for name in SECTIONS:
-        if name in options.only:
-            measured[name] = globals()[f"_{name}"](options)
-    result = {
-        "command": _command(options),
-        "machine": _machine(),
-        "seconds": round(time.perf_counter() - started),
-        "measured": measured,
-        "targets": {
-            name: _target(name, value)
-            for section in measured.values()
-            for name, value in section.items()
-            if name in TARGETS
-        },
-    }
-    cli.write_json(Path(options.json), result)
+    for name in (name for name in SECTIONS if name in options.only):
+        measured[name] = globals()[f"_{name}"](options)
+        result = {
+            "command": _command(options),
+            "machine": _machine(),
+            "seconds": round(time.perf_counter() - started),
+            "measured": measured,
+            "targets": {
+                name: _target(name, value)
+                for section in measured.values()
+                for name, value in section.items()
+                if name in TARGETS
+            },
+        }
+        cli.write_json(
+            Path(options.json), result
+        )  # after each section: none is lost with a later one
     _print_table(result)
     print(f"{result['seconds']} s   {options.json}")
 
@@ -106,7 +107,7 @@ def _machine() -> dict:
         model = platform.processor()
     load = os.getloadavg()[0]
     cores = len(os.sched_getaffinity(0))
-    return {"processor": model.strip(), "cores": cores, "load_at_end": round(load, 2)}
+    return {"processor": model.strip(), "cores": cores, "load": round(load, 2)}
 
 
 def _target(name: str, value: float) -> dict:

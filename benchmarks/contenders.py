@@ -100,9 +100,17 @@ def torch_step(batch_size=128, fast=False, image_shape=(28, 28, 1)):
 # ---------------------------------------------------------------------------------- SSGAN
 
 
-def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, strategy="none", **given):
-    """This project's training, as `ssgan_tf.train` runs it."""
+def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, replicas=None, **given):
+    """This project's training, as `ssgan_tf.train` runs it.
+
+    Args:
+        replicas: how many devices of one thread each; None is the whole machine as one.
+    """
     import gan_common.quiet  # noqa: F401
+
+    if replicas is not None:
+        _devices(replicas)
+        given = {"distribute": "mirrored" if replicas > 1 else "none", **given}
     from gan_common import machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
@@ -128,6 +136,17 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, strategy="none", **give
         fit(gan, parts, config, recorder, strategy, graph)
 
     return step, steps * config.batch_size
+
+
+def _devices(replicas: int) -> None:
+    """Let this process have so many CPU devices, whose operations take one thread each."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(replicas)
+    devices = [tf.config.LogicalDeviceConfiguration()] * replicas
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, devices)
 
 
 def improved_plain(batch_size=100, image_shape=(28, 28, 1)):

@@ -97,4 +97,4 @@ class TorchStep:
         g_loss = cross_entropy(self.discriminator(fake).float(), ones)
         g_loss.backward()
         self.g_optimizer.step()
-        return float(real_loss + fake_loss), float(g_loss)
+        return float((real_loss + fake_loss).detach()), float(g_loss.detach())

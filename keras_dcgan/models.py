@@ -384,7 +384,7 @@ def _thumbnails(pictures: np.ndarray) -> np.ndarray:
     return small.reshape(len(small), -1)
 
 
-def _chunks(first, second, size: int = 500):
+def _chunks(first, second, size: int = 250):
     """Pairs of slices of two arrays, small enough for the networks' activations to fit in memory."""
     for i in range(0, len(first), size):
         yield tf.constant(first[i : i + size]), tf.constant(second[i : i + size], tf.int32)

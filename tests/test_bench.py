@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import bench, flops, improved_port, keras_ports
+from benchmarks import bench, flops, growth, improved_port, keras_ports, quality, running
 from gan_common import tricks
 from keras_dcgan import networks
 from keras_dcgan.config import resolve
@@ -135,3 +135,50 @@ def test_the_time_to_a_line_is_told_and_the_process_ended():
     code = "import time; print('a', flush=True); time.sleep(0.2); print('b', flush=True); time.sleep(99)"
     assert 0.2 < bench._seconds_until("b", [sys.executable, "-c", code]) < 20
     assert Path(bench.__file__).name == "bench.py"
+
+
+def test_growth_keeps_the_cells_that_are_done(tmp_path, capsys, monkeypatch):
+    done = []
+
+    def measure(maker, arguments, rounds, seconds):
+        done.append(arguments)
+        return {"images_per_second": 100.0 * len(done), "peak_memory_mb": 1.0}
+
+    monkeypatch.setattr(growth, "measure", measure)
+    monkeypatch.setattr(growth, "BATCHES", (32,))
+    path = tmp_path / "growth.json"
+    for _ in range(2):
+        with pytest.raises(SystemExit) as end:
+            growth.main(["growth", "--json", str(path)])
+        assert end.value.code == 0
+    found = json.loads(path.read_text())
+    assert len(done) == len(found["cells"]) == len(growth.cells())
+    one, two = (found["cells"][f"replicas {n}"]["images_per_second"] for n in (1, 2))
+    assert found["two_replicas_over_one"] == two / one
+    assert "images/s" in capsys.readouterr().out
+
+
+def test_growth_measures_rate_and_memory():
+    row = growth.measure("pause", {"seconds": 0.01}, rounds=1, seconds=0.05)
+    assert 0 < row["images_per_second"] <= 100
+    assert row["peak_memory_mb"] > 5
+
+
+def test_quality_compares_means_and_spreads_of_the_same_seeds(tmp_path, monkeypatch):
+    asked = []
+
+    def train(package, folder, flags, measured):
+        asked.append((package, flags["seed"], flags["epochs"]))
+        return {measured: float(flags["seed"])}
+
+    monkeypatch.setattr(running, "train", train)
+    path = tmp_path / "quality.json"
+    flags = {"epochs": 2, "runs": tmp_path / "runs", "json": path}
+    with pytest.raises(SystemExit) as end:
+        quality.main(["quality", *(f"--{name}={value}" for name, value in flags.items())])
+    assert end.value.code == 0
+    paths = json.loads(path.read_text())["paths"]
+    assert set(paths) == set(quality.PATHS)
+    for row in paths.values():
+        assert (row["mean"], row["spread"], row["values"]) == (2.0, 1.0, [1.0, 2.0, 3.0])
+    assert {seed for _, seed, _ in asked} == {1, 2, 3}
