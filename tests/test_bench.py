@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import bench, flops, growth, improved_port, keras_ports, quality, running
+from benchmarks import (
+    bench,
+    contenders,
+    flops,
+    growth,
+    improved_port,
+    keras_ports,
+    quality,
+    running,
+)
 from gan_common import tricks
 from keras_dcgan import networks
 from keras_dcgan.config import resolve
@@ -116,6 +125,19 @@ def test_the_table_has_what_was_measured(tmp_path, capsys, monkeypatch):
     }
     assert result["command"] == "python -m benchmarks.bench --only generate,ssgan --rounds 2"
     assert "required" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("maker", "more"),
+    [("keras_dcgan", {}), ("ssgan", {"labelled_batch": 2, "labels": "10"})],
+)
+def test_the_projects_own_training_goes_on_from_turn_to_turn(maker, more):
+    small = {"preset": "dcgan" if maker == "keras_dcgan" else "fast", "width": 2, "latent_dim": 4}
+    common = {"image_shape": (12, 12, 1), "count": 40, "steps": 2, "batch_size": 4}
+    step, units = getattr(contenders, maker)(**common, **small, **more, precision="float32")
+    assert units == 8
+    for _ in range(2):
+        step()
 
 
 def test_a_target_is_a_goal_or_required_or_missed():
