@@ -98,6 +98,7 @@ class Options:
     """The flags of this command."""
 
     only: tuple[str, ...] = flag((), f"rows, separated by commas: {', '.join(ROWS)} (default: all)")
+    seeds: int | None = flag(None, "how many (default: as many as the row asks for)", lower=1)
     data_dir: str | None = flag(None, "folder with the data sets (else $GAN_DATA_DIR)")
     runs: str = flag("runs/benchmarks", "folder for the runs")
     results: str = flag("results", "folder for the tables and the figures")
@@ -113,6 +114,9 @@ def _main(argv) -> None:
     for name in options.only:
         if name not in ROWS:
             raise UserError(f"--only {name}: unknown; the rows are {', '.join(ROWS)}")
+
+    import gan_common.quiet  # noqa: F401
+
     for name in options.only or ROWS:
         measure(name, ROWS[name], options)
 
@@ -121,7 +125,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
     """Train what is not trained yet of a row; print, draw and write what came out."""
     found: dict[str, dict[str, dict]] = {kind: {} for kind in row.kinds}
     curves: dict[str, list] = {kind: [] for kind in row.kinds}
-    for seed in range(1, row.seeds + 1):
+    for seed in range(1, (options.seeds or row.seeds) + 1):
         # A kind that takes its length from another comes after it.
         for kind in sorted(row.kinds, key=lambda kind: _follows(row.kinds[kind]) is not None):
             folder = Path(options.runs) / f"ssgan-{name}" / f"{kind.replace(', ', '-')}-{seed}"
@@ -139,7 +143,8 @@ def measure(name: str, row: Row, options: Options) -> dict:
         for kind, values in errors.items()
     }
     content = {
-        "command": f"python -m benchmarks.ssgan --only {name}",
+        "command": f"python -m benchmarks.ssgan --only {name}"
+        + (f" --seeds {options.seeds}" if options.seeds else ""),
         "title": row.title,
         "cores": os.cpu_count(),
         "test_error_percent": table,
@@ -183,7 +188,7 @@ def _held_out_errors(folder: Path) -> tuple[list[int], list[float]]:
     """Steps, and the error in percent on held-out training pictures at each."""
     from gan_common import runs
 
-    rows = runs.Run(folder).rows()
+    rows = [row for row in runs.Run(folder).rows() if row["held_out_error"] < 1]  # 1: not looked yet
     return [int(row["step"]) for row in rows], [100 * row["held_out_error"] for row in rows]
 
 
@@ -197,7 +202,7 @@ def _report(name: str, row: Row, table, curves, results: Path) -> None:
     if row.required is not None:
         met = table["SSGAN"]["mean"] <= row.required
         print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")
-    labelled = {f"{kind}: {table[kind]['mean']:.2f}%": curves[kind] for kind in curves}
+    labelled = {f"{kind} (test error {table[kind]['mean']:.2f}%)": curves[kind] for kind in curves}
     figure = results / f"ssgan_{name}.png"
     plotting.error_curves(figure, labelled, f"{row.title}: error on held-out pictures")
     print(f"  {figure}")

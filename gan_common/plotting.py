@@ -257,6 +257,8 @@ def error_curves(
     """
     if not any(curves.values()):
         raise ValueError(f"curves must hold at least one run. Received: {dict(curves)}")
+    from matplotlib.ticker import LogLocator
+
     figure, (ax,) = _figure(8, 4, title=title)
     for index, (name, runs) in enumerate(curves.items()):
         for number, (positions, errors) in enumerate(runs):
@@ -265,8 +267,9 @@ def error_curves(
             label = name if number == 0 else None
             ax.plot(positions, errors, color=f"C{index}", linewidth=1, label=label)
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.yaxis.set_minor_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.legend(loc="upper right", frameon=False)
     save_figure(path, figure)
