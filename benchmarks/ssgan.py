@@ -188,7 +188,9 @@ def _held_out_errors(folder: Path) -> tuple[list[int], list[float]]:
     """Steps, and the error in percent on held-out training pictures at each."""
     from gan_common import runs
 
-    rows = [row for row in runs.Run(folder).rows() if row["held_out_error"] < 1]  # 1: not looked yet
+    rows = [
+        row for row in runs.Run(folder).rows() if row["held_out_error"] < 1
+    ]  # 1: not looked yet
     return [int(row["step"]) for row in rows], [100 * row["held_out_error"] for row in rows]
 
 
