@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import modes as modes_table
+from benchmarks import ssgan as ssgan_table
 from gan_common import modes, sampling
 from keras_dcgan import config as dcgan_config
 from keras_dcgan import evaluate as dcgan_evaluate
@@ -29,6 +30,7 @@ def test_the_readme_names_only_flags_that_exist():
         dcgan_evaluate.Options,
         modes.Options,
         modes_table.Options,
+        ssgan_table.Options,
     )
     named = set(re.findall(r"--([a-z_]+)", README))
     assert named - known - {"minutes", "help"} == set()
