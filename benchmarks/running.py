@@ -1,12 +1,12 @@
 """A training as a process of its own, started, taken up again, or found to be done."""
 
-import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from gan_common import cli
 from gan_common.errors import UserError
 
 
@@ -22,7 +22,7 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
     Raises:
         UserError: when the training does not end well; it has said why.
     """
-    if measured not in summary(folder):
+    if measured not in cli.read_summary(folder):
         started = any(folder.glob("checkpoints/step-*"))
         flags = {"resume": folder} if started else {"run_dir": folder, **flags}
         if not started and (folder / "config.json").exists():
@@ -34,10 +34,4 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
         ]
         if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
             raise UserError(f"{folder}: the training did not end; its message is above")
-    return {k: v for k, v in summary(folder).items() if k != "versions"}
-
-
-def summary(folder: Path) -> dict:
-    """summary.json of a run; empty before the run ended."""
-    path = Path(folder) / "summary.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {k: v for k, v in cli.read_summary(folder).items() if k != "versions"}

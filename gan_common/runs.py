@@ -273,14 +273,7 @@ class Run:
 
     def summary(self) -> dict:
         """What summary.json holds; empty before the run ended."""
-        path = self.folder / "summary.json"
-        try:
-            known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-            if not isinstance(known, dict):
-                raise ValueError("it is not a JSON object")
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: damaged ({error}); remove it") from error
-        return known
+        return cli.read_summary(self.folder)
 
 
 def is_shown(number: int, limit: int) -> bool:

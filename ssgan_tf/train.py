@@ -375,7 +375,7 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
             status = _run_once(folder / f"ssgan-{name}", flags)
             if status:
                 return status
-            ours = _summary(folder / f"ssgan-{name}")
+            ours = cli.read_summary(folder / f"ssgan-{name}")
             flags = {k: v for k, v in flags.items() if k not in ("epochs", "max_minutes")}
             flags = {k: v for k, v in flags.items() if k not in NOT_OF_BASELINE}
             flags |= {"baseline": True, "steps": ours["steps"]}
@@ -384,7 +384,7 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
                 return status
             for kind, found in (
                 ("SSGAN", ours),
-                ("baseline", _summary(folder / f"baseline-{name}")),
+                ("baseline", cli.read_summary(folder / f"baseline-{name}")),
             ):
                 errors.setdefault(f"{kind}, {number} labels", []).append(100 * found["test_error"])
     means = {name: float(np.mean(values)) for name, values in errors.items()}
@@ -408,17 +408,12 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
 
 def _run_once(folder: Path, flags: dict) -> int:
     """One run of a sweep: from the start, or from where it stood, or not at all if it is done."""
-    if "test_error" in _summary(folder):
+    if "test_error" in cli.read_summary(folder):
         return 0
     started = any(folder.glob("checkpoints/step-*"))
     if started:
         return train(resumed({"resume": str(folder)}))
     return train(resolve({**flags, "run_dir": str(folder)}))
-
-
-def _summary(folder: Path) -> dict:
-    path = folder / "summary.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 # ------------------------------------------------------------------------- distribution
