@@ -13,6 +13,7 @@ import dataclasses
 import json
 import os
 import shutil
+import statistics
 from pathlib import Path
 
 from benchmarks import running
@@ -32,7 +33,8 @@ class Options:
     """The flags of this command."""
 
     seeds: int = flag(5, "healthy runs", lower=1)
-    seed: int = flag(1, "of the broken runs, and the first of the healthy ones", lower=0)
+    treated_seeds: int = flag(3, "runs of each failure under each treatment", lower=1)
+    seed: int = flag(1, "of the broken runs, and the first of the others", lower=0)
     epochs: int = flag(LONG, "of the healthy and the treated runs, 62 steps each", lower=1)
     runs: str = flag("runs/benchmarks/doctor", "folder for the runs")
     results: str = flag("results", "folder for the table and the pictures")
@@ -55,23 +57,26 @@ def _main(argv) -> None:
     }
     broken = {
         name: diagnosed(
-            name, _train(name, {"break": name, "seed": options.seed}, options)["findings"]
+            name,
+            _train(f"{name}-warn-{options.seed}", _flags(name, "warn", options.seed), options)[
+                "findings"
+            ],
         )
         for name in BROKEN
     }
     treated = {
         name: {
-            policy: _train(
-                name if policy == "warn" else f"{name}-{policy}",
-                {"break": name, "on_failure": policy, "seed": options.seed},
-                options,
-            )
+            policy: [
+                _train(f"{name}-{policy}-{seed}", _flags(name, policy, seed), options)
+                for seed in range(options.seed, options.seed + options.treated_seeds)
+            ]
             for policy in POLICIES
         }
         for name in TREATED
     }
     table = {
-        "command": f"python -m benchmarks.doctor --seeds {options.seeds} --epochs {options.epochs}",
+        "command": f"python -m benchmarks.doctor --seeds {options.seeds} "
+        f"--treated_seeds {options.treated_seeds} --epochs {options.epochs}",
         "cores": os.cpu_count(),
         "steps": options.epochs * 62,
         "healthy": {
@@ -81,10 +86,14 @@ def _main(argv) -> None:
         "broken": broken,
         "treated": {
             name: {
-                policy: {"fid": cell["fid"], "d_rate": cell["d_rate"]}
-                for policy, cell in cells.items()
+                policy: {
+                    "fid": statistics.fmean(run["fid"] for run in cells),
+                    "fids": [run["fid"] for run in cells],
+                    "d_rate": statistics.fmean(run["d_rate"] for run in cells),
+                }
+                for policy, cells in policies.items()
             }
-            for name, cells in treated.items()
+            for name, policies in treated.items()
         },
     }
     table["goals_met"] = goals(table)
@@ -93,6 +102,10 @@ def _main(argv) -> None:
         cli.write_json(path, table)
     _draw(options, table, results)
     _tell(table)
+
+
+def _flags(name: str, policy: str, seed: int) -> dict:
+    return {"break": name, "on_failure": policy, "seed": seed}
 
 
 def diagnosed(name: str, findings: list[dict]) -> dict:
@@ -120,7 +133,7 @@ def goals(table: dict) -> dict[str, bool]:
     }
     for name, cells in table["treated"].items():
         helped = min(cells[policy]["fid"] for policy in POLICIES[1:]) < cells["warn"]["fid"] / 2
-        met[f"a treatment at least halves the FID of {name}"] = helped
+        met[f"a treatment at least halves the mean FID of {name}"] = helped
     return met
 
 
@@ -156,14 +169,13 @@ def _draw(options: Options, table: dict, results: Path) -> None:
     rows.append((f"healthy: FID {fid:.1f}", _samples(f"healthy-{options.seed}", options), [], []))
     for name, cells in table["treated"].items():
         for policy, cell in cells.items():
-            folder = name if policy == "warn" else f"{name}-{policy}"
-            heading = f"--break {name} --on_failure {policy}: FID {cell['fid']:.1f}"
-            rows.append((heading, _samples(folder, options), [], []))
+            heading = f"--break {name} --on_failure {policy}: FID {cell['fids'][0]:.1f}"
+            rows.append((heading, _samples(f"{name}-{policy}-{options.seed}", options), [], []))
     title = f"After {table['steps']:,} steps on mnist5k"
     plotting.marked_pictures(results / "doctor.png", rows, title)
     cells = table["treated"]["strong_d"]
     best = min(POLICIES[1:], key=lambda policy: cells[policy]["fid"])
-    curves = _folder(f"strong_d-{best}", options) / "curves.png"
+    curves = _folder(f"strong_d-{best}-{options.seed}", options) / "curves.png"
     cli.write_whole(results / "doctor_curves.png", lambda path: shutil.copy(curves, path))
 
 
@@ -189,8 +201,10 @@ def _tell(table: dict) -> None:
         print(f"--break {name:<15} first found: {cell['first']} at step {cell['step']}")
     for name, cells in table["treated"].items():
         for policy, cell in cells.items():
+            each = "  ".join(f"{fid:.1f}" for fid in cell["fids"])
             print(
-                f"{name}, {policy:<13} FID {cell['fid']:8.2f}  D's mean rate {cell['d_rate']:.2f}"
+                f"{name}, {policy:<13} FID {cell['fid']:8.2f} ({each})  "
+                f"D's mean rate {cell['d_rate']:.2f}"
             )
     for text, met in table["goals_met"].items():
         print(f"{'met' if met else 'not met':<8} {text}")

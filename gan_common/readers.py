@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from gan_common import matlab
 from gan_common.errors import UserError
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -274,19 +275,19 @@ def read_cifar10_archive(folder: Path) -> Arrays | None:
 
 
 def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    import scipy.io
-
     with _reading(path):
+        if os.stat(path).st_size > MAX_ARRAY_BYTES:
+            _refuse(path, f"is larger than {MAX_ARRAY_BYTES:,} bytes")
         # The headers alone first: nothing of a wrong shape is unpacked.
-        shapes = {name: shape for name, shape, _ in scipy.io.whosmat(str(path))}
+        found = {variable.name: variable for variable in matlab.variables(path.read_bytes())}
+        shapes = {name: variable.shape for name, variable in found.items()}
         shape = shapes.get("X", ())
         if shape[:3] != (32, 32, 3) or len(shape) != 4 or shape[3] > MAX_IMAGES:
             _refuse(path, f"has X of shape {shape}, not (32, 32, 3, N)")
         if shapes.get("y") not in ((shape[3], 1), (1, shape[3])):
             _refuse(path, f"has y of shape {shapes.get('y')}, not ({shape[3]}, 1)")
-        content = scipy.io.loadmat(str(path), variable_names=["X", "y"])
-        images = np.transpose(content["X"], (3, 0, 1, 2))  # (32, 32, 3, N) → (N, 32, 32, 3)
-        labels = np.ravel(content["y"])
+        images = np.transpose(found["X"].read(), (3, 0, 1, 2))  # (32, 32, 3, N) → (N, 32, 32, 3)
+        labels = np.ravel(found["y"].read())
         # Files that MATLAB wrote may hold integers as doubles.
         if labels.dtype.kind not in "iuf" or not np.isin(labels, np.arange(1, 11)).all():
             _refuse(path, "holds labels other than 1 to 10 (10 stands for the digit 0)")
