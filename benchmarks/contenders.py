@@ -5,6 +5,8 @@ a step takes does not depend on them.
 """
 
 import dataclasses
+import queue
+import threading
 import time
 
 import numpy as np
@@ -25,32 +27,52 @@ def _dataset(image_shape, count: int = 4096):
     return data.Dataset(pictures, labels, pictures[:10], labels[:10], 10, shape, names, "random")
 
 
-class Counting:
-    """What a training loop needs of a recorder, without its files: it counts to a number of steps."""
+class Turns:
+    """What a training loop needs of a recorder, without its files: it lets the loop go on by some steps.
+
+    So all turns are parts of one training, as in life, and none pays for how a loop begins.
+    """
 
     steps_per_epoch, seconds, max_seconds = 1000, 0.0, None
+    total_steps, interrupted, finished = 10**9, None, False
 
-    def __init__(self):
-        self.step = self.total_steps = 0
-        self.interrupted = None
-        self.stop_at = 0
+    def __init__(self, train):
+        self.step = 0
+        self._allowed, self._done = threading.Semaphore(0), queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, args=(train,), daemon=True)
 
-    @property
-    def finished(self) -> bool:
-        return self.step >= self.stop_at
+    def _run(self, train) -> None:
+        self._allowed.acquire()
+        try:
+            train(self)
+        except BaseException as error:  # raised again by whoever waits
+            self._done.put(error)
 
     def after_step(self, step: int, values) -> bool:
-        """Take the numbers of a step, as a recorder does."""
+        """Take the numbers of a step, as a recorder does; wait for leave to go on."""
         self.step = step
         for value in values.values():
             float(value)
-        return self.finished
+        self._done.put(None)
+        self._allowed.acquire()
+        return False
+
+    def go_on(self, steps: int) -> None:
+        """Let the training take so many steps, and wait for them."""
+        if not self._thread.is_alive():
+            self._thread.start()
+        for _ in range(steps):
+            self._allowed.release()
+        for _ in range(steps):
+            error = self._done.get()
+            if error is not None:
+                raise error
 
 
 # ---------------------------------------------------------------------------------- DCGAN
 
 
-def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=8, **given):
+def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     """This project's training, as `keras_dcgan.train` runs it."""
     import gan_common.quiet  # noqa: F401
     from gan_common import machine
@@ -63,14 +85,8 @@ def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=8, **given):
     dataset = _dataset(image_shape, count)
     gan = models.build(config, dataset.image_shape, dataset.num_classes)
     gan.initialise_from(dataset.x_train[: config.batch_size])
-    recorder = Counting()
-    recorder.total_steps = 10**9
-
-    def step():
-        recorder.stop_at = recorder.step + steps
-        fit(gan, dataset, config, recorder)
-
-    return step, steps * config.batch_size
+    turns = Turns(lambda recorder: fit(gan, dataset, config, recorder))
+    return lambda: turns.go_on(steps), steps * config.batch_size
 
 
 def plain_loop(batch_size=128, image_shape=(28, 28, 1)):
@@ -100,7 +116,7 @@ def torch_step(batch_size=128, fast=False, image_shape=(28, 28, 1)):
 # ---------------------------------------------------------------------------------- SSGAN
 
 
-def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, replicas=None, **given):
+def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     """This project's training, as `ssgan_tf.train` runs it.
 
     Args:
@@ -114,7 +130,7 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, replicas=None, **given)
     from gan_common import machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
-    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy, step_function
+    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy
 
     grey = image_shape[-1] == 1
     chosen = {"preset": "improved", "dataset": "mnist" if grey else "cifar10", "held_out": 0}
@@ -127,15 +143,8 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=16, replicas=None, **given)
     strategy = make_strategy(config)
     with strategy.scope():
         gan = models.build(config, dataset.image_shape, 10, parts.x_unlabelled[:FIRST_BATCH])
-    recorder = Counting()
-    recorder.total_steps = 10**9
-    graph = step_function(gan, config, strategy)
-
-    def step():
-        recorder.stop_at = recorder.step + steps
-        fit(gan, parts, config, recorder, strategy, graph)
-
-    return step, steps * config.batch_size
+    turns = Turns(lambda recorder: fit(gan, parts, config, recorder, strategy))
+    return lambda: turns.go_on(steps), steps * config.batch_size
 
 
 def _devices(replicas: int) -> None:

@@ -31,11 +31,10 @@ class Options:
 
 def cells() -> dict[str, tuple[str, dict]]:
     """Name → (maker in `benchmarks.contenders`, its arguments)."""
-    batches = {f"batch {n}": ("keras_dcgan", {"batch_size": n, "steps": 2}) for n in BATCHES}
-    counts = {f"pictures {n}": ("keras_dcgan", {"count": n, "steps": 2}) for n in COUNTS}
+    batches = {f"batch {n}": ("keras_dcgan", {"batch_size": n}) for n in BATCHES}
+    counts = {f"pictures {n}": ("keras_dcgan", {"count": n}) for n in COUNTS}
     sides = {
-        f"side {n}": ("keras_dcgan", {"preset": "dcgan", "image_shape": (n, n, 1), "steps": 2})
-        for n in SIDES
+        f"side {n}": ("keras_dcgan", {"preset": "dcgan", "image_shape": (n, n, 1)}) for n in SIDES
     }
     replicas = {
         f"replicas {n}": (

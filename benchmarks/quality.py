@@ -2,9 +2,9 @@
 
     python -m benchmarks.quality --data_dir DATA          writes results/quality.json
 
-Only what changes numbers beyond rounding is compared: products in bfloat16 with float32 (FID of keras_dcgan's
-`reference`), and noise from a table with noise drawn anew (test error of ssgan_tf's `improved`).  A command
-that was interrupted goes on where it stopped.
+Only what changes numbers beyond rounding is compared: bfloat16 products with float32 ones and simultaneous
+updates with alternating ones (FID of keras_dcgan's `reference` and `dcgan`); noise from a table with noise
+drawn anew (test error of ssgan_tf's `improved`).  A command that was interrupted goes on where it stopped.
 """
 
 import dataclasses
@@ -14,11 +14,20 @@ from pathlib import Path
 from gan_common import cli
 from gan_common.cli import flag
 
+DCGAN, SSGAN = ("keras_dcgan", "fid"), ("ssgan_tf", "test_error")
+# name → (package and what is measured, flags)
 PATHS = {
-    "dcgan bfloat16": ("keras_dcgan", {"preset": "reference", "precision": "bfloat16"}, "fid"),
-    "dcgan float32": ("keras_dcgan", {"preset": "reference", "precision": "float32"}, "fid"),
-    "ssgan table": ("ssgan_tf", {"preset": "improved", "noise": "table"}, "test_error"),
-    "ssgan drawn": ("ssgan_tf", {"preset": "improved", "noise": "drawn"}, "test_error"),
+    **{
+        f"{preset}, {name}": (DCGAN, {"preset": preset, **flags})
+        for preset in ("reference", "dcgan")
+        for name, flags in (
+            ("float32", {"precision": "float32"}),
+            ("bfloat16", {"precision": "bfloat16"}),
+            ("bfloat16, simultaneous", {"precision": "bfloat16", "updates": "simultaneous"}),
+        )
+    },
+    "improved, noise drawn": (SSGAN, {"preset": "improved", "noise": "drawn"}),
+    "improved, noise from a table": (SSGAN, {"preset": "improved", "noise": "table"}),
 }
 
 
@@ -46,20 +55,21 @@ def _main(argv) -> None:
     values: dict[str, list[float]] = {name: [] for name in PATHS}
     common = {"dataset": options.dataset, "data_dir": options.data_dir, "epochs": options.epochs}
     for seed in range(1, options.seeds + 1):
-        for name, (package, flags, measured) in PATHS.items():
-            folder = Path(options.runs) / f"{name.replace(' ', '-')}-{options.epochs}-seed-{seed}"
+        for name, ((package, measured), flags) in PATHS.items():
+            words = name.replace(",", "").replace(" ", "-")
+            folder = Path(options.runs) / f"{words}-{options.epochs}-seed-{seed}"
             flags = {**common, **flags, "seed": seed}
             values[name].append(running.train(package, folder, flags, measured)[measured])
             cli.write_json(Path(options.json), summary(options, values))
     for name, row in summary(options, values)["paths"].items():
-        print(f"{name:<18}{row['measure']:<12}{row['mean']:>9.4f} ± {row['spread']:.4f}")
+        print(f"{name:<36}{row['measure']:<12}{row['mean']:>9.4f} ± {row['spread']:.4f}")
 
 
 def summary(options: Options, values: dict[str, list[float]]) -> dict:
-    """Mean, standard deviation and every value of each path, and whether the pairs overlap."""
+    """Mean, standard deviation and every value of each path."""
     paths = {
         name: {
-            "measure": PATHS[name][2],
+            "measure": PATHS[name][0][1],
             "mean": statistics.fmean(found),
             "spread": statistics.stdev(found) if len(found) > 1 else 0.0,
             "values": found,

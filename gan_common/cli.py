@@ -55,7 +55,7 @@ class TrainingConfig:
     )
     run_dir: str | None = flag(None, "folder for the run (default: a new one under runs/)")
     resume: str | None = flag(None, "folder of a run to go on with")
-    max_minutes: float | None = flag(None, "stop training after this time", lower=0)
+    max_minutes: float | None = flag(None, "stop training after this time", lower=0.001)
     on_failure: str = flag(
         "warn",
         "when the training is not healthy: say so; also pause D while it is ahead; or slow it, and both "
@@ -170,7 +170,7 @@ def tell_tricks(names: Sequence[str]) -> int:
 
 
 # Flags that came after the first runs, whose configurations lack them.
-NEW = ("on_failure", "discriminator_kernel")
+NEW = ("on_failure", "discriminator_kernel", "updates")
 
 
 def from_json(config_class, path: Path):

@@ -20,6 +20,12 @@ class Config(cli.TrainingConfig):
         "the two players' loss (default: non_saturating)",
         ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
     )
+    updates: str = flag(
+        "alternating",
+        "whether G answers D's new weights, or both move at once by the weights before (faster: D looks at "
+        "generated pictures once a step instead of twice)",
+        ("alternating", "simultaneous"),
+    )
     latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
     latent: str = flag(
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
@@ -185,6 +191,12 @@ def resolve(given: dict) -> Config:
             f"--real_label {config.real_label}: the {config.loss} loss has no labels to smooth; "
             "leave smoothing out, or choose --loss non_saturating"
         )
+    for trick in ("unrolled", "feature_matching", "replay"):
+        if config.updates == "simultaneous" and trick in chosen:
+            raise UserError(
+                f"--updates simultaneous with --tricks {trick}: one look of D serves both players, and "
+                f"{trick} needs another; leave one of them out"
+            )
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
     if "packing" in chosen and config.batch_size % PACKED:

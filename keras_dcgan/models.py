@@ -21,6 +21,7 @@ from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS, break_weights
 
 UNROLLED_STEPS = 5  # k, Metz et al. 2017, section 3
+LEAST_GRADIENT = 1e-20  # of D's loss towards a logit, see `GAN.simultaneous_step`
 THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
 
 
@@ -154,34 +155,29 @@ class GAN(keras.Model):
         }
 
         # One batch of fakes serves both players; G's statistics are the batch's for both.
-        unrolled = "unrolled" in self.config.tricks
-        if unrolled:
+        if "unrolled" in self.config.tricks:
             fake, g_loss, g_gradients = self.unrolled_step(real, labels, seeds)
+            d_loss, d_gradients, logits = self.discriminator_step(real, fake, labels, seeds)
+            self._update_discriminator(d_gradients)
         else:
             with tf.GradientTape() as generator_tape:
                 fake = self.draw_fakes(labels, seeds["latents"])
-
-        # D: an all-real and an all-fake batch; no gradient reaches G.
-        shown_real = self.shown(real, seeds["real"])
-        shown_fake = tf.stop_gradient(fake if self.replay is None else self.replay.mix(fake))
-        shown_fake = self.shown(shown_fake, seeds["fake"])
-        with tf.GradientTape() as tape:
-            real_logits = self.judge(shown_real, labels, training=True)
-            fake_logits = self.judge(shown_fake, labels, training=True)
-            d_loss = self.discriminator_loss(real_logits, fake_logits, seeds["flips"])
-            d_objective = d_loss + self.penalties(shown_real, shown_fake, labels, seeds["lines"])
-        d_gradients = tape.gradient(d_objective, self.discriminator.trainable_variables)
-        tf.cond(self.d_learns, lambda: self._update_discriminator(d_gradients), lambda: None)
-
-        # G: the gradient of its loss under the new D, first to the pictures, then to its weights.
-        if not unrolled:
-            with tf.GradientTape() as tape:
-                tape.watch(fake)
-                g_loss = self.generator_loss(real, fake, labels, seeds)
-            to_pictures = tape.gradient(g_loss, fake)
+            # G: the gradient of its loss first to the pictures, then to its weights.
+            if self.config.updates == "simultaneous":
+                found = self.simultaneous_step(real, fake, labels, seeds)
+                d_loss, d_gradients, logits, g_loss, to_pictures = found
+                self._update_discriminator(d_gradients)
+            else:
+                d_loss, d_gradients, logits = self.discriminator_step(real, fake, labels, seeds)
+                self._update_discriminator(d_gradients)
+                with tf.GradientTape() as tape:
+                    tape.watch(fake)
+                    g_loss = self.generator_loss(real, fake, labels, seeds)
+                to_pictures = tape.gradient(g_loss, fake)
             g_gradients = generator_tape.gradient(
                 fake, self.generator.trainable_variables, output_gradients=to_pictures
             )
+        real_logits, fake_logits = logits
         if self.past:
             g_gradients = self._towards_history(g_gradients)
         self.generator_optimizer.apply(g_gradients, self.generator.trainable_variables)
@@ -199,8 +195,79 @@ class GAN(keras.Model):
             "g_gradient_norm": tf.linalg.global_norm(g_gradients),
         }
 
+    def discriminator_step(self, real, fake, labels, seeds):
+        """D on an all-real and an all-fake batch, no gradient to G: its loss, gradients, and both logits."""
+        shown_real = self.shown(real, seeds["real"])
+        shown_fake = tf.stop_gradient(fake if self.replay is None else self.replay.mix(fake))
+        shown_fake = self.shown(shown_fake, seeds["fake"])
+        with tf.GradientTape() as tape:
+            logits = [
+                self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
+            ]
+            d_loss = self.discriminator_loss(*logits, seeds["flips"])
+            objective = d_loss + self.penalties(shown_real, shown_fake, labels, seeds["lines"])
+        return d_loss, tape.gradient(objective, self.discriminator.trainable_variables), logits
+
+    def simultaneous_step(self, real, fake, labels, seeds):
+        """Both players by D's present weights: one look at the fakes gives the gradients of both.
+
+        Where D judges each picture by itself, the gradient of its logit towards the picture serves both too:
+        the two losses differ by a factor for each picture alone.
+
+        Returns:
+            D's loss, its gradients and both logits, G's loss, and its gradient towards the fakes.
+        """
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape(persistent=not self.judges_each_alone) as tape:
+            tape.watch(fake)
+            shown_real, shown_fake = (
+                self.shown(real, seeds["real"]),
+                self.shown(fake, seeds["fake"]),
+            )
+            logits = [
+                self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
+            ]
+            with tf.GradientTape(persistent=True) as of_logits:
+                of_logits.watch(logits)
+                d_loss = self.discriminator_loss(*logits, seeds["flips"])
+                g_loss = losses.generator_loss(self.config.loss, logits[1])
+            penalties = self.penalties(
+                shown_real, tf.stop_gradient(shown_fake), labels, seeds["lines"]
+            )
+        to_real, to_fake = of_logits.gradient(d_loss, logits)
+        to_fake_for_g = of_logits.gradient(g_loss, logits[1])
+        if self.judges_each_alone:
+            # Never 0, so that it can be divided by; D's weights do not notice.
+            to_fake = tf.where(tf.abs(to_fake) < LEAST_GRADIENT, LEAST_GRADIENT, to_fake)
+        factors = [to_real, to_fake, tf.ones_like(penalties)]
+        targets = [*logits, penalties]
+        if self.judges_each_alone:
+            *gradients, to_pictures = tape.gradient(
+                targets, [*variables, fake], output_gradients=factors
+            )
+            to_pictures *= (to_fake_for_g / to_fake)[:, :, None, None]
+        else:
+            gradients = tape.gradient(targets, variables, output_gradients=factors)
+            to_pictures = tape.gradient(logits[1], fake, output_gradients=to_fake_for_g)
+        return d_loss, gradients, logits, g_loss, to_pictures
+
+    @property
+    def judges_each_alone(self) -> bool:
+        """Whether D's logit of a picture depends on no other picture, and its loss always has a gradient."""
+        mixing = (keras.layers.BatchNormalization, tricks.MinibatchDiscrimination)
+        return (
+            self.config.loss in ("non_saturating", "minimax", "wasserstein")
+            and "packing" not in self.config.tricks
+            and not any(isinstance(layer, mixing) for layer in self.discriminator.layers)
+        )
+
     def _update_discriminator(self, gradients) -> None:
-        self.discriminator_optimizer.apply(gradients, self.discriminator.trainable_variables)
+        weights = self.discriminator.trainable_variables
+        tf.cond(
+            self.d_learns,
+            lambda: self.discriminator_optimizer.apply(gradients, weights),
+            lambda: None,
+        )
 
     def set_rates(self, of_discriminator: float, of_generator: float) -> None:
         """Give the nets these shares of their learning rates; 0 leaves D's weights as they are."""

@@ -195,6 +195,7 @@ FLAGS = [
     ("--generator_lr=nan", "--generator_lr nan: give a finite number"),
     ("--sample_every=inf", "--sample_every inf: give a finite number"),
     ("--max_minutes=-1", "max_minutes=-1"),
+    ("--max_minutes=0", "max_minutes=0"),
     ("--beta_1=1.5", "beta_1=1.5"),
     ("--weight_average=1", "choose one below 1"),
     ("--tricks=r2", "unknown; the tricks are"),

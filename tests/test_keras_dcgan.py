@@ -164,12 +164,22 @@ def after_sgd(weights, gradients):
 
 
 @pytest.mark.parametrize(
-    ("preset", "loss"),
-    [("dcgan", "non_saturating"), ("reference", "least_squares"), ("cgan", "minimax")],
+    ("preset", "loss", "updates", "tricks_"),
+    [
+        ("dcgan", "non_saturating", "alternating", ()),
+        ("reference", "least_squares", "alternating", ()),
+        ("cgan", "minimax", "alternating", ()),
+        ("dcgan", "non_saturating", "simultaneous", ()),  # batch norm: D does not judge each alone
+        ("cgan", "hinge", "simultaneous", ()),
+        ("reference", "minimax", "simultaneous", ()),
+        ("reference", "non_saturating", "simultaneous", ("weight_norm",)),
+        ("reference", "wasserstein", "simultaneous", ()),
+    ],
 )
-def test_a_step_is_the_algorithm_written_out(preset, loss):
+def test_a_step_is_the_algorithm_written_out(preset, loss, updates, tricks_):
     """One fake batch for both players and gradients in two pieces: the same as one long chain."""
     settings = {"preset": preset, "loss": loss, "optimizer": "sgd", "beta_1": 0.0}
+    settings |= {"updates": updates, "tricks": tricks_}
     gan = small_gan(**settings, generator_lr=0.1, discriminator_lr=0.1, weight_average=0.0)
     twin = copy_of(gan)
     images, labels = batch_of(gan)
@@ -185,8 +195,13 @@ def test_a_step_is_the_algorithm_written_out(preset, loss):
         )
     d_gradients = tape.gradient(d_loss, D.trainable_variables)
     expected_d = after_sgd(D.trainable_variables, d_gradients)
-    for w, value in zip(D.trainable_variables, expected_d, strict=True):
-        w.assign(value)
+
+    def move_d():
+        for w, value in zip(D.trainable_variables, expected_d, strict=True):
+            w.assign(value)
+
+    if updates == "alternating":
+        move_d()
     with tf.GradientTape() as tape:
         g_loss = losses.generator_loss(
             loss, twin.judge(twin(latents, labels, training=True), labels, training=True)
@@ -201,6 +216,38 @@ def test_a_step_is_the_algorithm_written_out(preset, loss):
         np.testing.assert_allclose(w, value, rtol=1e-4, atol=1e-6, err_msg=w.path)
     for w, value in zip(gan.generator.trainable_variables, expected_g, strict=True):
         np.testing.assert_allclose(w, value, rtol=1e-4, atol=1e-6, err_msg=w.path)
+
+
+@pytest.mark.parametrize("logit", [-1000.0, -50.0, 0.0, 1000.0])
+def test_simultaneous_updates_where_d_is_sure(logit):
+    """The factor from D's gradient to G's is finite, and G's gradient that of its loss."""
+    gan = small_gan(preset="reference", updates="simultaneous")
+    assert gan.judges_each_alone
+    bias = gan.discriminator.trainable_variables[-1]
+    bias.assign([logit])
+    images, labels = batch_of(gan)
+    real = tricks.scale_images(images)
+    fake = gan(gan.draw_latents(8, 1), labels, training=True)
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        loss = losses.generator_loss("non_saturating", gan.judge(fake, labels, training=True))
+    expected = tape.gradient(loss, fake)
+    seeds = {purpose: [0, 0] for purpose in ("flips", "lines", "real", "fake")}
+    *_, g_loss, to_pictures = gan.simultaneous_step(real, fake, labels, seeds)
+    assert float(g_loss) == pytest.approx(float(loss))
+    np.testing.assert_allclose(to_pictures, expected, rtol=1e-3, atol=1e-9)
+
+
+def test_judging_each_alone():
+    def alone(**changes):
+        return small_gan(updates="simultaneous", **changes).judges_each_alone
+
+    assert alone(preset="reference")
+    assert alone(preset="dcgan", tricks=("spectral_norm",))
+    assert not alone(preset="dcgan")
+    assert not alone(preset="reference", tricks=("minibatch",))
+    assert not alone(preset="reference", tricks=("packing",))
+    assert not alone(preset="reference", loss="hinge")
 
 
 @pytest.mark.parametrize(("idle", "busy"), [("generator", "discriminator")] * 2)
@@ -371,6 +418,7 @@ def test_unrolling_by_no_step_is_the_ordinary_step(monkeypatch):
         ({"tricks": ("packing",), "preset": "cgan"}, "different classes"),
         ({"tricks": ("packing",), "batch_size": 7}, "multiple of 2"),
         ({"tricks": ("label_smoothing",), "loss": "hinge"}, "no labels to smooth"),
+        ({"tricks": ("replay",), "updates": "simultaneous"}, "one look of D serves both"),
     ],
 )
 def test_tricks_that_make_no_sense_are_refused_with_the_reason(given, says):
