@@ -18,6 +18,16 @@ from gan_common.errors import UserError
 
 QUICK = {"preset": "quick"}
 UNROLLED_GAN = {"preset": "unrolled_gan"}
+# Longer and with gentler steps, so that what is told apart from the plain GAN can also become sharp.
+STEADY = QUICK | {
+    "steps": 15_000,
+    "batch_size": 256,
+    "latent_dim": 2,
+    "discriminator_lr": 1e-3,
+    "activation": "leaky_relu",
+    "r1": 0.01,
+}
+STEADY_TRICKS = ("r1", "lr_decay", "weight_average")
 # name → what is typed after `python -m gan_common.modes`.
 POINT_SETTINGS: dict[str, dict] = {
     "plain": QUICK,
@@ -37,6 +47,8 @@ POINT_SETTINGS: dict[str, dict] = {
     "instance_noise": QUICK | {"tricks": ("instance_noise",)},
     "replay": QUICK | {"tricks": ("replay",)},
     "r1": QUICK | {"tricks": ("r1",)},
+    "steady": STEADY | {"tricks": STEADY_TRICKS},
+    "steady, packing": STEADY | {"tricks": (*STEADY_TRICKS, "packing")},
     "cured": {"preset": "cured"},
     "plain, published": UNROLLED_GAN,
 }
