@@ -8,6 +8,7 @@ A data set without classes (a flat folder of pictures) gets a classifier that te
 (Gidaris et al. 2018): its features serve FID and the like, its probabilities mean nothing.
 """
 
+import functools
 import hashlib
 import sys
 import time
@@ -71,6 +72,11 @@ def classifier(
     return model
 
 
+@functools.lru_cache(maxsize=4)
+def _forward(model: keras.Model):
+    return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+
+
 def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pictures (N, H, W, C) uint8 → features (N, 64) and class probabilities (N, classes), float32."""
     if images.dtype != np.uint8 or images.shape[1:] != model.input_shape[1:]:
@@ -78,7 +84,7 @@ def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndar
             f"images must be uint8 of shape (N, {', '.join(map(str, model.input_shape[1:]))}). "
             f"Received: {images.dtype} {images.shape}"
         )
-    forward = tf.function(lambda batch: model(batch, training=False))
+    forward = _forward(model)
     parts = [forward(images[i : i + 500]) for i in range(0, len(images), 500)]
     features = np.concatenate([p[0].numpy() for p in parts])
     logits = np.concatenate([p[1].numpy() for p in parts])

@@ -1,5 +1,7 @@
 """Stacked MNIST: three digits, one in each colour of a picture, and so a thousand modes."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -35,13 +37,16 @@ class Stacked:
         names = tf.reduce_sum(tf.gather(self._names, which) * [100, 10, 1], axis=1)
         return tricks.scale_images(digits), names
 
+    @functools.cached_property
+    def _classifier(self):
+        return features.classifier(self.dataset)
+
     def measure(self, samples: np.ndarray) -> dict[str, float]:
         """Captured modes, and KL(generated ‖ even), by a classifier that names each colour's digit."""
-        classifier = features.classifier(self.dataset)
         named = []
         for part in np.array_split(samples, -(-len(samples) // 2000)):
             digits = np.moveaxis(tricks.unscale_images(part), -1, 1).reshape(-1, 28, 28, 1)
-            probabilities = features.extract(classifier, digits)[1]
+            probabilities = features.extract(self._classifier, digits)[1]
             named.append(probabilities.argmax(axis=1).reshape(-1, 3) @ [100, 10, 1])
         return triples(np.concatenate(named))
 
