@@ -1396,7 +1396,7 @@ class UpsampleConv2D(keras.layers.Layer):
             )
             outputs = tf.slice(outputs, [0, rows.crop, columns.crop, 0], [-1, height, width, -1])
         if self.bias is not None:
-            outputs = _add_bias(outputs, self.bias)
+            outputs = _add_bias(outputs, tf.convert_to_tensor(self.bias))
         return self.activation(outputs)
 
     def compute_output_shape(self, input_shape):

@@ -55,8 +55,8 @@ figures.lines(
 )
 
 # %% [markdown]
-# **What does the doctor say of five trainings that must fail, and of one that should not?** `--break` makes the failures;
-# the doctor speaks once per change of state. Its thresholds have names and reasons in `gan_common/doctor.py`.
+# **What does the doctor say of five trainings that must fail, and of one that should not?** `--break` makes the failures,
+# `bad_init` and `strong_d` with the minimax loss; the doctor speaks once per change of state. Its thresholds have names and reasons in `gan_common/doctor.py`.
 
 # %%
 digits = data.load("mnist5k")

@@ -587,6 +587,21 @@ def test_upsample_conv_multiplies_as_little_as_the_algebra_promises(kernel_size,
     assert multiplications(layer, shape) < 0.65 * multiplications(plain, shape)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_upsample_conv_sums_the_gradient_of_its_bias_in_float32(compiled):
+    layer = tricks.UpsampleConv2D(2, 5, scale=2, dtype="mixed_bfloat16")
+    images = tf.zeros((128, 14, 14, 3))
+    layer.build(images.shape)
+
+    def gradient():
+        with tf.GradientTape() as tape:
+            half = tf.reduce_sum(layer(images) / 2)
+        return tape.gradient(half, layer.bias)
+
+    found = (tf.function(gradient) if compiled else gradient)()
+    np.testing.assert_allclose(found, [128 * 28 * 28 / 2] * 2, rtol=0.01)
+
+
 def test_upsample_conv_takes_any_size_in_one_graph():
     layer, _, plain = upsample_pair(3, 2)
     graph = tf.function(layer, input_signature=[tf.TensorSpec([None, None, None, 3])])
