@@ -19,7 +19,9 @@ GRADIENT_TROUBLE = 100.0  # mean norm of a gradient; "over 100 is trouble" (ganh
 # Of what D's loss is when it guesses.  Healthy runs here vary by 0.03 to 0.1 of it within a window, and by
 # 0.3 in the bumps that they recover from by themselves; with rates fifty times too high it is 0.5 and more.
 LOSS_SPREAD = 0.5
-WON_LOSS = 0.1  # of what D's loss is when it guesses: "D's loss near 0 means failure" (2.3.1)
+# Of what D's loss is when it guesses: "D's loss near 0 means failure" (2.3.1).  Healthy runs here stay at
+# 0.36 and above.
+WON_LOSS = 0.2
 WON_ACCURACY = 0.98  # D right on real and on generated pictures; with both, G has nothing to go by
 WON_WINDOWS = 2  # in a row: G answers a single lost window by itself
 CALM_WINDOWS = 10  # in a row without the symptom, until a finding is taken back
@@ -270,7 +272,10 @@ class Doctor:
                     f"the norm of {net.upper()}'s gradient is {norm:.0f}, over {GRADIENT_TROUBLE:.0f}"
                 )
         spread = float(np.std([told["d_loss"] for told in window]))
+        needed = WON_WINDOWS
         if self.guessing and spread > LOSS_SPREAD * self.guessing:
+            if self.step <= WINDOW:  # nothing is learnt yet that D could suddenly lose
+                needed = 1
             troubles.append(
                 f"D's loss varies by {spread:.2f} (standard deviation) within {len(window)} steps, "
                 f"more than {LOSS_SPREAD:.0%} of what guessing costs"
@@ -278,7 +283,7 @@ class Doctor:
         return self._follow(
             "high_lr",
             "; ".join(troubles),
-            WON_WINDOWS,
+            needed,
             over=not troubles and not self._saturated(),
             evidence_over="gradients and D's loss are steady",
         )

@@ -114,8 +114,9 @@ BROKEN: dict[str, dict] = {
     "no_bn": {},  # no normalisation between the layers
     "strong_d": {"loss": "minimax", "generator_lr": 5e-5, "discriminator_lr": 2e-3},
     "high_lr": {"generator_lr": 0.1, "discriminator_lr": 0.1},
-    # G hurries after a D that hardly moves, and no batch norm keeps its pictures apart.
-    "collapse": {"generator_lr": 5e-3, "discriminator_lr": 1e-4},
+    # G hurries after a D that hardly moves; no batch norm keeps its pictures apart, or shows D that they are
+    # alike.
+    "collapse": {"generator_lr": 2e-3, "discriminator_lr": 1e-4},
 }
 BREAKABLE = ("dcgan", "cgan")
 # They take the place of what a failure takes away.

@@ -209,7 +209,8 @@ def _noisy(config: Config, x):
 
 def _has_norm(config: Config) -> bool:
     """Whether D normalises activations; normalising weights takes its place."""
-    return config.break_ != "no_bn" and not {"weight_norm", "spectral_norm"} & set(config.tricks)
+    broken = config.break_ in ("no_bn", "collapse")
+    return not broken and not {"weight_norm", "spectral_norm"} & set(config.tricks)
 
 
 def _discriminator_norm(config: Config, x):
