@@ -53,8 +53,8 @@ POINT_SETTINGS: dict[str, dict] = {
     "plain, published": UNROLLED_GAN,
 }
 PICTURE_SETTINGS: dict[str, dict] = {
-    "plain": {"batch_size": 64, "steps": 4000},
-    "packing, m = 2": {"batch_size": 64, "steps": 4000, "tricks": ("packing",)},
+    "plain": {"batch_size": 64, "steps": 3000},
+    "packing, m = 2": {"batch_size": 64, "steps": 3000, "tricks": ("packing",)},
 }
 SHOWN = ("plain", "packing, m = 2", "cured")  # in the figures
 GIFS = {"plain": "collapse", "cured": "cure"}
