@@ -82,9 +82,8 @@ def _main(argv) -> None:
                 if name in TARGETS
             },
         }
-        cli.write_json(
-            Path(options.json), result
-        )  # after each section: none is lost with a later one
+        # After each section: none is lost with a later one.
+        cli.write_json(Path(options.json), result)
     _print_table(result)
     print(f"{result['seconds']} s   {options.json}")
 

@@ -56,18 +56,13 @@ def _main(argv) -> None:
         for seed in range(options.seed, options.seed + options.seeds)
     }
     broken = {
-        name: diagnosed(
-            name,
-            _train(f"{name}-warn-{options.seed}", _flags(name, "warn", options.seed), options)[
-                "findings"
-            ],
-        )
+        name: diagnosed(name, _train_broken(name, "warn", options.seed, options)["findings"])
         for name in BROKEN
     }
     treated = {
         name: {
             policy: [
-                _train(f"{name}-{policy}-{seed}", _flags(name, policy, seed), options)
+                _train_broken(name, policy, seed, options)
                 for seed in range(options.seed, options.seed + options.treated_seeds)
             ]
             for policy in POLICIES
@@ -102,10 +97,6 @@ def _main(argv) -> None:
         cli.write_json(path, table)
     _draw(options, table, results)
     _tell(table)
-
-
-def _flags(name: str, policy: str, seed: int) -> dict:
-    return {"break": name, "on_failure": policy, "seed": seed}
 
 
 def diagnosed(name: str, findings: list[dict]) -> dict:
@@ -158,6 +149,12 @@ def _train(name: str, flags: dict, options: Options) -> dict:
     rates = [row["d_rate"] for row in runs.Run(folder).rows()]
     findings = json.loads((folder / "doctor.json").read_text(encoding="utf-8"))["findings"]
     return summary | {"findings": findings, "d_rate": sum(rates) / len(rates)}
+
+
+def _train_broken(name: str, policy: str, seed: int, options: Options) -> dict:
+    """`_train` with a failure that is made, and treated by a policy."""
+    flags = {"break": name, "on_failure": policy, "seed": seed}
+    return _train(f"{name}-{policy}-{seed}", flags, options)
 
 
 def _draw(options: Options, table: dict, results: Path) -> None:

@@ -217,13 +217,11 @@ class GAN(keras.Model):
         Returns:
             D's loss, its gradients and both logits, G's loss, and its gradient towards the fakes.
         """
-        variables = self.discriminator.trainable_variables
-        with tf.GradientTape(persistent=not self.judges_each_alone) as tape:
+        variables, alone = self.discriminator.trainable_variables, self.judges_each_alone
+        with tf.GradientTape(persistent=not alone) as tape:
             tape.watch(fake)
-            shown_real, shown_fake = (
-                self.shown(real, seeds["real"]),
-                self.shown(fake, seeds["fake"]),
-            )
+            shown_real = self.shown(real, seeds["real"])
+            shown_fake = self.shown(fake, seeds["fake"])
             logits = [
                 self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
             ]
@@ -236,12 +234,12 @@ class GAN(keras.Model):
             )
         to_real, to_fake = of_logits.gradient(d_loss, logits)
         to_fake_for_g = of_logits.gradient(g_loss, logits[1])
-        if self.judges_each_alone:
+        if alone:
             # Never 0, so that it can be divided by; D's weights do not notice.
             to_fake = tf.where(tf.abs(to_fake) < LEAST_GRADIENT, LEAST_GRADIENT, to_fake)
         factors = [to_real, to_fake, tf.ones_like(penalties)]
         targets = [*logits, penalties]
-        if self.judges_each_alone:
+        if alone:
             *gradients, to_pictures = tape.gradient(
                 targets, [*variables, fake], output_gradients=factors
             )

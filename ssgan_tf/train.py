@@ -253,15 +253,11 @@ def step_function(gan, config: Config, strategy):
     return step
 
 
-def fit(gan, parts: Parts, config: Config, recorder, strategy, step=None) -> None:
-    """Step after step, from the one that the recorder stands at to the last one.
-
-    Args:
-        step: what `step_function` made, to go on with; None makes it.
-    """
+def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
+    """Step after step, from the one that the recorder stands at to the last one."""
     import tensorflow as tf
 
-    step = step or step_function(gan, config, strategy)
+    step = step_function(gan, config, strategy)
     agree = agreement(strategy, several=config.distribute == "multiworker")
     try:
         while True:
