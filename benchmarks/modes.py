@@ -18,23 +18,15 @@ from gan_common.errors import UserError
 
 QUICK = {"preset": "quick"}
 UNROLLED_GAN = {"preset": "unrolled_gan"}
-# Longer and with gentler steps, so that what is told apart from the plain GAN can also become sharp.
-STEADY = QUICK | {
-    "steps": 15_000,
-    "batch_size": 256,
-    "latent_dim": 2,
-    "discriminator_lr": 1e-3,
-    "activation": "leaky_relu",
-    "r1": 0.01,
-}
-STEADY_TRICKS = ("r1", "lr_decay", "weight_average")
+# Twenty times the steps, falling rates and averaged weights: what can be told apart also becomes sharp.
+LONG = QUICK | {"steps": 100_000}
+LONG_TRICKS = ("lr_decay", "weight_average")
+# With D's rate that of G the plain GAN keeps its modes: here labels have something to harm.
+EQUAL = QUICK | {"discriminator_lr": 1e-3}
 # name → what is typed after `python -m gan_common.modes`.
 POINT_SETTINGS: dict[str, dict] = {
     "plain": QUICK,
     "minimax": QUICK | {"tricks": ("minimax",)},
-    "labels 0.9 and 0": QUICK | {"tricks": ("label_smoothing",)},
-    "labels 0.9 and 0.1": QUICK | {"tricks": ("label_smoothing", "fake_smoothing")},
-    "labels 0.9 and 0.3": QUICK | {"tricks": ("label_smoothing", "fake_smoothing"), "beta": 0.3},
     "unrolled, k = 5": QUICK | {"tricks": ("unrolled",)},
     "minibatch": QUICK | {"tricks": ("minibatch",)},
     "feature_matching": QUICK | {"tricks": ("feature_matching",)},
@@ -47,8 +39,13 @@ POINT_SETTINGS: dict[str, dict] = {
     "instance_noise": QUICK | {"tricks": ("instance_noise",)},
     "replay": QUICK | {"tricks": ("replay",)},
     "r1": QUICK | {"tricks": ("r1",)},
-    "steady": STEADY | {"tricks": STEADY_TRICKS},
-    "steady, packing": STEADY | {"tricks": (*STEADY_TRICKS, "packing")},
+    "equal rates": EQUAL,
+    "equal rates, labels 0.9 and 0": EQUAL | {"tricks": ("label_smoothing",)},
+    "equal rates, labels 0.9 and 0.1": EQUAL | {"tricks": ("label_smoothing", "fake_smoothing")},
+    "equal rates, labels 0.9 and 0.3": EQUAL
+    | {"tricks": ("label_smoothing", "fake_smoothing"), "beta": 0.3},
+    "long": LONG | {"tricks": LONG_TRICKS},
+    "long, packing": LONG | {"tricks": (*LONG_TRICKS, "packing")},
     "cured": {"preset": "cured"},
     "plain, published": UNROLLED_GAN,
 }

@@ -132,10 +132,14 @@ class GAN(keras.Model):
         return _latents(self.config, count, seed)
 
     def initialise_from(self, images) -> None:
-        """Data-dependent initialisation of weight-normalised layers, from uint8 pictures (N, H, W, C)."""
+        """Data-dependent initialisation, from uint8 pictures (N, H, W, C): G's statistics, and the layers
+        with weight norm.
+        """
+        latents = self.draw_latents(len(images), [self.config.seed, -1])  # seed −1 is no step's
+        labels = tf.range(len(images), dtype=tf.int32) % self.num_classes
+        tricks.start_statistics(self.generator, [latents, labels] if self.conditional else latents)
         if "weight_norm" not in self.config.tricks:
             return
-        labels = tf.zeros(len(images), tf.int32)
         for layer in self.discriminator.layers:
             if isinstance(layer, tricks.WeightNormalization):
                 before = keras.Model(self.discriminator.input, layer.input)

@@ -139,18 +139,24 @@ def trial(
         steps: training steps.
         sample_every, on_sample: see `gan_common.history.History`.
         say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.
-        flags: as `resolve` takes them, `tricks` and `seed` for example.
+        flags: as `resolve` takes them, `tricks` and `seed` for example; `precision` is float32 unless
+            it is given.
 
     Returns:
         The GAN and its `History`.
     """
     import gan_common.quiet  # noqa: F401
+    from gan_common import machine
     from gan_common.history import History
     from keras_dcgan import models
 
     config = resolve({"precision": "float32", **flags})
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
-    config = dataclasses.replace(config, epochs=-(-steps // steps_per_epoch))
+    config = dataclasses.replace(
+        config,
+        epochs=-(-steps // steps_per_epoch),
+        precision=machine.choose_precision(config.precision),
+    )
     gan = models.build(config, dataset.image_shape, dataset.num_classes)
     gan.initialise_from(dataset.x_train[: config.batch_size])
     treatment = None

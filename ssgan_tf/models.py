@@ -44,6 +44,7 @@ def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "S
         if first_batch is not None:
             seed = tf.constant([config.seed, -1], tf.int64)
             discriminator.initialize_from(tricks.scale_images(tf.constant(first_batch)), seed)
+            tricks.start_statistics(generator, _latents(config, config.batch_size, seed))
     finally:
         keras.config.set_dtype_policy(before)
     return SSGAN(generator, discriminator, config, num_classes)

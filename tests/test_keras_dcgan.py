@@ -325,6 +325,19 @@ def test_samples_come_from_the_averaged_weights():
     np.testing.assert_array_equal(sampling.draw(gan, 4, seed=0)[0], raw)
 
 
+def test_unit_latents_give_pictures_as_full_of_contrast_as_those_that_are_trained_on():
+    gan = small_gan((8, 8, 1), tricks=("spherical_latent",))
+    images, labels = batch_of(gan)
+    gan.initialise_from(images.numpy())
+    for _ in range(3):
+        gan.train_step((images, labels))
+    latents = gan.draw_latents(64, 0)
+    trained_on = gan.generator(latents, training=True).numpy().std()
+    with gan.average.swap():
+        drawn = gan.generator(latents, training=False).numpy().std()
+    assert 0.8 < drawn / trained_on < 1.25
+
+
 # ------------------------------------------------------------------------- tricks
 
 

@@ -398,6 +398,22 @@ def test_with_reference_refuses_a_reference_of_another_size():
         tricks.with_reference(deep_model(3), normal(4, 6, 6, 2))
 
 
+def test_statistics_start_as_those_of_a_batch():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.layers.Dense(3), keras.layers.BatchNormalization(), keras.layers.Dense(2)]
+    )
+    x = 0.01 * normal(16, 5)
+    model(x)
+    inner = model.layers[0](x).numpy()
+    tricks.start_statistics(model, x)
+    norm = model.layers[1]
+    np.testing.assert_allclose(norm.moving_mean, inner.mean(axis=0), rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(norm.moving_variance, inner.var(axis=0), rtol=1e-4)
+    assert norm.momentum == 0.99
+    np.testing.assert_allclose(model(x), model(x, training=True), atol=1e-6)
+
+
 # --------------------------------------------------------------------------------------- weight normalisation
 
 WRAPPED = {
