@@ -257,14 +257,14 @@ def _draw(path: Path, table: dict) -> None:
 
 def _tell(table: dict, unhelpful: list[str]) -> None:
     print(
-        f"{'':<22}{'section':<9}{'modes':>12}{'FID':>14}{'class KL':>16}{'steps/s':>9}  the doctor"
+        f"{'':<22}{'section':<9}{'modes':>12}{'FID':>17}{'class KL':>16}{'steps/s':>9}  the doctor"
     )
     for name, row in table.items():
         cells = "".join(
             f"{_shown(row, task, measure, digits):>{width}}"
             for task, measure, digits, width in (
                 ("ring", "modes", 1, 12),
-                ("mnist5k", "fid", 2, 14),
+                ("mnist5k", "fid", 2, 17),
                 ("mnist5k", "class_kl", 4, 16),
                 ("mnist5k", "steps_per_second", 1, 9),
             )

@@ -182,7 +182,9 @@ def resolve(given: dict) -> Config:
     if "weight_average" in chosen:
         values["weight_average"] = 0.999
     if "sgd_discriminator" in chosen:
-        values["discriminator_lr"] = 0.01  # Adam's rate would hardly move D
+        # Adam's rate would hardly move D.  On mnist5k 500 steps came to FID 4.3 with 0.05, 2.4 with 0.2, 2.7
+        # with 1; with 0.01 D had learnt nothing after 1,488.
+        values["discriminator_lr"] = 0.2
     if given.get("break_"):
         _check_break(given["break_"], preset, chosen)
         values |= BROKEN[given["break_"]]

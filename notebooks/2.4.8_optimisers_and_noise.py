@@ -139,7 +139,7 @@ result.verdict("class KL", "lower")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Let SGD be faster: `{"tricks": ("sgd_discriminator",), "discriminator_lr": 0.05}` as a variant.
+# 1. How much faster than Adam must SGD be? `{"tricks": ("sgd_discriminator",), "discriminator_lr": 0.01}` as a variant.
 # 2. Is there a noise that is too large? In the first figure go on to 3: what happens to the slope?
 # 3. Draw the same latent ten times from a G with `dropout_noise`: `gan.pictures(np.repeat(latents[:1], 10, 0),
 #    np.zeros(10, int))`.
