@@ -6,7 +6,7 @@
 Two tasks.  `ring`: eight Gaussians, by `gan_common.modes` (preset quick), modes captured.  `mnist5k`: the
 preset dcgan of `keras_dcgan`, FID, KL of the class histogram, steps/s, and what the doctor found.  The other
 side of a trick that is on by default is the run without it.  Budgets are in steps, so that the numbers do not
-depend on what else the machine does: 6,000 steps are three minutes on two Zen 5 cores.
+depend on what else the machine does: 6,000 steps are three minutes on two Zen 5 cores, six on one Zen 4.
 
 A cell that is done is kept, so the same command goes on where it stopped.  Writes results/ablation.json and
 results/ablation.png.

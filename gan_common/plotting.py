@@ -335,7 +335,7 @@ def comparisons(
     Args:
       path: the PNG; its folder is made if need be.
       panels: (heading, name → result, name → standard deviation); a name that a panel lacks leaves its line
-        empty there.  Results that are all positive and span more than two powers of ten are drawn on a
+        empty there.  Results that are all positive and span a power of ten or more are drawn on a
         logarithmic axis.
       title: above the figure.
       baseline: the name whose result is drawn as a line through its panel.
@@ -361,7 +361,7 @@ def comparisons(
         ax.errorbar(list(values.values()), rows, xerr=whiskers, fmt="o", color="C0", capsize=2)
         if baseline in values:
             ax.axvline(values[baseline], color="C3", linestyle="--", linewidth=1)
-        if min(values.values()) > 0 and max(values.values()) > 100 * min(values.values()):
+        if min(values.values()) > 0 and max(values.values()) >= 10 * min(values.values()):
             ax.set_xscale("log")
         ax.set_title(heading, fontsize=10)
         ax.set_yticks(range(len(names)), names)
