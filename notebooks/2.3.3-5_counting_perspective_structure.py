@@ -7,7 +7,7 @@
 # - count such mistakes from the pixels alone, with the place of each;
 # - try a cure, and say from the numbers whether it was one.
 #
-# It takes about 4 minutes on two cores.
+# It takes about 5 minutes on two cores.
 
 # %% [markdown]
 # **In which form does it run?**
