@@ -216,8 +216,10 @@ def test_a_table_trains_only_what_it_lacks(tmp_path, monkeypatch):
 
     monkeypatch.setattr(mode_games, "play", play)
 
+    numbers = f"0,{list(table.POINT_SETTINGS).index('packing, m = 2')}"
+
     def command(*more):
-        table._main(["modes", "--settings", "0,9", "--nofigures", f"--results={tmp_path}", *more])
+        table._main(["modes", "--settings", numbers, "--nofigures", f"--results={tmp_path}", *more])
         return json.loads((tmp_path / "modes_ring.json").read_text())
 
     assert command("--seeds", "1")["settings"]["plain"]["mean"]["modes"] == 1
