@@ -63,7 +63,7 @@ modes: $(READY)  ## mode collapse and its cures: two hours of tables and figures
 doctor: $(READY)  ## failures made, named and treated: does the doctor see them, and does treatment help?
 	@$(RUN) -m benchmarks.doctor $(ARGS)
 
-ablation: $(READY)  ## each trick of section 2.4 on and off: three hours, goes on where it stopped
+ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours, goes on where it stopped
 	@$(RUN) -m benchmarks.ablation $(ARGS)
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks

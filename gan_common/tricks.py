@@ -1058,6 +1058,8 @@ def start_statistics(model: keras.Model, inputs) -> None:
         inputs: one batch of what the model takes.
     """
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not norms:
+        return
     momenta = [layer.momentum for layer in norms]
     try:
         for layer in norms:
