@@ -1057,14 +1057,34 @@ def start_statistics(model: keras.Model, inputs) -> None:
         model: built; its `keras.layers.BatchNormalization` layers' moving statistics are set.
         inputs: one batch of what the model takes.
     """
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    if not norms:
-        return
+    with _momentum(model.layers, 0.0) as norms:
+        if norms:
+            model(inputs, training=True)
+
+
+def frozen_statistics(layers: Sequence):
+    """Inside the block batch normalisation leaves its moving statistics alone, in training too.
+
+    For a network that sees batches of several kinds, and will be asked about one kind.
+
+    Args:
+        layers: of a network; those that are not `keras.layers.BatchNormalization` are passed over.
+
+    Returns:
+        A context.
+    """
+    return _momentum(layers, 1.0)
+
+
+@contextlib.contextmanager
+def _momentum(layers: Sequence, value: float) -> Iterator[list]:
+    """Inside the block the batch norms among the layers, which it is given, have this momentum."""
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]
     try:
         for layer in norms:
-            layer.momentum = 0.0
-        model(inputs, training=True)
+            layer.momentum = value
+        yield norms
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):
             layer.momentum = momentum

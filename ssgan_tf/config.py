@@ -8,8 +8,8 @@ from gan_common.errors import UserError
 
 DEFAULT_LABELS = "100"
 AUGMENTATIONS = ("shift", "flip", "affine", "color", "cutout")
-# Those that real pictures are shown with in the game of real against generated; labelled pictures, and the
-# second view of unlabelled ones, get all that are chosen.
+# Those that real pictures are shown with in the game of real against generated; the second view of
+# unlabelled ones gets all that are chosen.
 WEAK = ("shift", "flip")
 # With --max_minutes alone the time ends the run: this is only an upper bound.
 TIMED_EPOCHS = 1000
@@ -47,6 +47,9 @@ class Config(cli.TrainingConfig):
         None,
         "what is done to pictures at random: shift, flip, affine, color, cutout, or none",
     )
+    labelled_augment: tuple[str, ...] | None = flag(
+        None, "… to labelled pictures (default: as --augment, or by preset)"
+    )
 
     noise: str | None = flag(
         None, "where the normal noise in D comes from (improved, grey pictures): random windows of a "
@@ -75,6 +78,9 @@ class Config(cli.TrainingConfig):
         None, "weight of agreement on two views of an unlabelled picture (default: by preset)",
         lower=0,
     )  # fmt: skip
+    consistency_threshold: float = flag(
+        0.95, "how sure D must be of a class for the views to have to agree", lower=0, upper=1
+    )
     entropy_weight: float = flag(
         None, "weight of the class entropy on unlabelled pictures (default: by preset)", lower=0
     )
@@ -114,6 +120,11 @@ class Config(cli.TrainingConfig):
     test_every: int = flag(200, "steps from one look at held-out pictures to the next", lower=1)
     evaluate: bool = flag(True, "measure FID and the rest when the training ends")
     json: str | None = flag(None, "file that the run's summary is also written to")
+
+    @property
+    def of_labelled(self) -> tuple[str, ...]:
+        """What is done to labelled pictures."""
+        return self.augment if self.labelled_augment is None else self.labelled_augment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,7 +208,13 @@ PRESETS: dict[str, dict] = {
 }
 # What the nets for 32×32 colour pictures have instead.
 COLOUR: dict[str, dict] = {
-    "fast": {"augment": ("shift", "flip", "affine", "cutout")},
+    "fast": {
+        "labelled_batch": 64,
+        "augment": ("shift", "flip", "affine", "color", "cutout"),
+        "labelled_augment": ("shift", "flip", "cutout"),
+        "unsupervised_weight": 0.3,
+        "consistency_threshold": 0.8,
+    },
     "improved": {
         "feature_norm": "l1",
         "generator_lr": 3e-4,
@@ -236,7 +253,8 @@ NO_PLACE = {
     "unrolled": "D also learns from labels, which G's look ahead would leave out",
     "spectral_norm": "D's weights are normalised by their length: weight_norm",
 }
-# Tricks that need something of the networks: for each the presets that have it, and what it is.
+# Tricks that need something of the networks: for each the presets that have it, and what it is.  The D of
+# `fast` has batch norm for colour pictures, and not for grey ones.
 NEEDS = {
     "instance_norm": (("reference",), "the other D's normalise their weights"),
     "weight_norm": (("fast", "improved"), "its D is normalised by batch or instance"),
@@ -252,6 +270,7 @@ NOT_OF_BASELINE = (
     "unsupervised_weight",
     "consistency_weight",
     "entropy_weight",
+    "consistency_threshold",
     "generator_loss",
     "feature_norm",
     "generator_lr",
@@ -272,13 +291,16 @@ def resolve(given: dict) -> Config:
     values = {**PRESETS[preset], **({} if grey else COLOUR[preset])}
     if "max_minutes" in given:
         values["epochs"] = TIMED_EPOCHS
+    if "augment" in given:
+        values.pop("labelled_augment", None)
     for trick in given.get("tricks", ()):
         _check_trick(trick, preset, grey, given)
         values.update(TRICKS[trick])
     values.setdefault("noise", "table")
     values.update(given)
-    if values["augment"] == ("none",):
-        values["augment"] = ()
+    for name in ("augment", "labelled_augment"):
+        if values.get(name) == ("none",):
+            values[name] = ()
     config = Config(**values)
     _check(config, given)
     return config
@@ -306,9 +328,11 @@ def _check_trick(name: str, preset: str, grey: bool, given: dict) -> None:
         raise UserError(f"--tricks {name}: {NO_PLACE[name]}; keras_dcgan takes it")
     if name not in TRICKS:
         raise UserError(f"--tricks {name}: unknown; the tricks are {', '.join(TRICKS)}")
-    presets, reason = NEEDS.get(name, ((preset,), ""))
-    if preset not in presets:
-        raise UserError(f"--tricks {name} with --preset {preset}: {reason}")
+    networks = "fast, colour" if preset == "fast" and not grey else preset
+    having, reason = NEEDS.get(name, ((networks,), ""))
+    if networks not in having:
+        of = " on colour pictures" if networks == "fast, colour" else ""
+        raise UserError(f"--tricks {name} with --preset {preset}{of}: {reason}")
     if name == "pixel_shuffle" and preset == "improved" and grey:
         raise UserError(f"--tricks {name} with --preset {preset}: its generator is dense for grey")
     if name in NOT_DISTRIBUTED and given.get("distribute", "none") != "none":
@@ -330,9 +354,11 @@ def _check(config: Config, given: dict) -> None:
     only_for("reference", "norm", "upsample")
     only_for("fast", "width")
     _check_length(given)
-    for name in config.augment:
-        if name not in AUGMENTATIONS:
-            raise UserError(f"--augment {name}: known are {', '.join(AUGMENTATIONS)} and none")
+    for flag_name in ("augment", "labelled_augment"):
+        for name in getattr(config, flag_name) or ():
+            if name not in AUGMENTATIONS:
+                known = ", ".join(AUGMENTATIONS)
+                raise UserError(f"--{flag_name} {name}: known are {known} and none")
     if config.labels not in (None, "all") and not config.labels.isdecimal():
         raise UserError(f"--labels {config.labels}: give a whole number, or all")
     if config.distribute == "multiworker" and config.on_failure in ("pause", "lower_lr"):

@@ -196,7 +196,7 @@ class SSGAN:
         with tf.GradientTape() as generator_tape:
             fake = self.generator(latents, training=True)
 
-        labelled = augment(labelled, config.augment, seeds[1])
+        labelled = augment(labelled, config.of_labelled, seeds[1])
         labels = share(labels)
         weak = [name for name in config.augment if name in WEAK]
         real = augment(unlabelled, weak, seeds[2])
@@ -221,7 +221,9 @@ class SSGAN:
                 d_loss += config.entropy_weight * _entropy(logits["real"])
             sure = tf.constant(0.0)
             if config.consistency_weight:
-                disagreement, sure = _consistency(logits["real"], logits["strong"])
+                disagreement, sure = _consistency(
+                    logits["real"], logits["strong"], config.consistency_threshold
+                )
                 d_loss += config.consistency_weight * disagreement
             g_loss = self._generator_loss(features["real"], features["fake"], logits["fake"])
             if config.reconstruction_weight:
@@ -260,7 +262,7 @@ class SSGAN:
     def baseline_step(self, labelled, labels) -> dict:
         """One step of the classifier alone: `train_step` without a generator or unlabelled pictures."""
         seeds = self._seeds(6)
-        labelled = augment(labelled, self.config.augment, seeds[1])
+        labelled = augment(labelled, self.config.of_labelled, seeds[1])
         with tf.GradientTape() as tape:
             _, logits = self._judge_each({"labelled": labelled}, seeds[4])
             loss = losses.supervised_loss(logits["labelled"], share(labels))
@@ -275,11 +277,18 @@ class SSGAN:
         return [tf.random.fold_in(seed, purpose) for purpose in range(count)]
 
     def _judge_each(self, views: dict, seed):
-        """D on each batch by itself: features and K+1 logits of each, by name."""
+        """D on each batch by itself: features and K+1 logits of each, by name.
+
+        Its batch norm keeps the statistics of one view alone: what D is asked about later are real
+        pictures, neither generated nor distorted.
+        """
         features, logits = {}, {}
+        kept = "real" if "real" in views else "labelled"
         for name, view in views.items():
             view_seed = tf.random.fold_in(seed, VIEWS.index(name))
-            features[name], k_logits = self.discriminator(view, training=True, seed=view_seed)
+            others = tricks.frozen_statistics(self.discriminator.body)
+            with contextlib.nullcontext() if name == kept else others:
+                features[name], k_logits = self.discriminator(view, training=True, seed=view_seed)
             logits[name] = losses.append_fake_logit(k_logits)
         return features, logits
 
@@ -456,7 +465,7 @@ def _entropy(logits):
     return -tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_p, axis=1))
 
 
-def _consistency(target, logits, threshold: float = 0.95):
+def _consistency(target, logits, threshold: float):
     """Cross-entropy of one view with the class that D is sure of on another view of the same picture.
 
     Args:

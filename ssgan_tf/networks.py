@@ -204,30 +204,36 @@ def _apply(layer, x, training, seed, numbers):
 
 
 def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
-    """This project's own: few, small, weight-normalised convolutions and average pooling.
+    """This project's own: few, small convolutions and average pooling.
 
-    Grey pictures lose half their size in the first layer, where it costs least.
+    The first layer halves the size, where a convolution costs least for its width.  Grey pictures have
+    weights of normalised length; colour ones batch norm, with which D learns more in a step.
     """
     _check_size(config, image_shape, 4)
-    colour = image_shape[-1] > 1
-    width = config.width or 32
 
     def conv(filters, kernel, stride=1):
         convolution = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
         return [WeightNormalization(convolution), layers.LeakyReLU(LEAK)]
 
-    if colour:
+    def normed_conv(filters, kernel, stride=1):
+        convolution = layers.Conv2D(
+            filters, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal"
+        )
+        return [convolution, _batch_norm(config, momentum=0.9), layers.LeakyReLU(LEAK)]
+
+    if image_shape[-1] > 1:
+        width = config.width or 64
         body = [
-            *conv(width, 3),
-            *conv(2 * width, 3, 2),
-            *conv(2 * width, 3),
+            *normed_conv(width, 4, 2),
+            *normed_conv(width, 3),
             Dropout(0.2),
-            *conv(4 * width, 3, 2),
-            *conv(4 * width, 3),
+            *normed_conv(2 * width, 3, 2),
+            *normed_conv(2 * width, 3),
+            *normed_conv(2 * width, 3),
             Dropout(0.2),
-            *conv(4 * width, 1),
         ]
     else:
+        width = config.width or 32
         body = [
             *conv(width, 5, 2),
             *conv(width, 3),
@@ -288,7 +294,7 @@ def reference_discriminator(config: Config, image_shape, num_classes: int) -> Di
         normed = bool(body) and (config.norm == "batch" or size > 2)
         kernel = 5 if size > 4 else 3
         body += [layers.Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
-        body += [_norm(config)] if normed else []
+        body += [_norm(config, _batch_norm)] if normed else []
         body += [layers.LeakyReLU(LEAK), Dropout(0.5)]
         size, filters = -(-size // 2), min(2 * filters, 512)
     return Discriminator([*body, layers.Flatten()], [layers.Dense(num_classes, dtype="float32")])
@@ -316,7 +322,7 @@ def improved_generator(config: Config, image_shape) -> keras.Model:
     inputs = x = keras.Input((config.latent_dim,), name="latents")
     for _ in range(2):
         x = layers.Dense(500, use_bias=False)(x)
-        x = _batch_norm(config)(x)
+        x = _generator_norm(config)(x)
         x = _activated(config, x, "softplus")
     x = WeightNormalization(layers.Dense(image_shape[0] * image_shape[1]))(x)
     x = layers.Reshape(image_shape)(x)
@@ -330,17 +336,17 @@ def reference_generator(config: Config, image_shape) -> keras.Model:
     times, side = _halvings(image_shape[0])
     inputs = x = keras.Input((config.latent_dim,), name="latents")
     x = layers.Dense(1024, use_bias=False)(x)
-    x = _activated(config, _norm(config, of_vectors=True)(x))
+    x = _activated(config, _norm(config, _generator_norm, of_vectors=True)(x))
     filters = 256
     x = layers.Dense(side * side * filters, use_bias=False)(x)
     x = layers.Reshape((side, side, filters))(x)
-    x = _activated(config, _norm(config)(x))
+    x = _activated(config, _norm(config, _generator_norm)(x))
     for block in range(times):
         last = block == times - 1
         filters //= 2
         x = _enlarge(config, image_shape[-1] if last else filters, use_bias=last)(x)
         if not last:
-            x = _activated(config, _norm(config)(x))
+            x = _activated(config, _norm(config, _generator_norm)(x))
     x = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(inputs, x, name="generator")
 
@@ -363,12 +369,12 @@ def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
     times, side = _halvings(image_shape[0], smallest)
     inputs = x = keras.Input((config.latent_dim,), name="latents")
     x = layers.Dense(side * side * filters, use_bias=False)(x)
-    x = _activated(config, _batch_norm(config)(x))
+    x = _activated(config, _generator_norm(config)(x))
     x = layers.Reshape((side, side, filters))(x)
     for _ in range(times - 1):  # (side, side, filters) → (2·side, 2·side, filters / 2)
         filters //= 2
         x = _doubled(config, filters, kernel, use_bias=False)(x)
-        x = _activated(config, _batch_norm(config)(x))
+        x = _activated(config, _generator_norm(config)(x))
     last = _doubled(config, image_shape[-1], kernel, use_bias=True)
     normalised = weight_norm and "pixel_shuffle" not in config.tricks
     x = WeightNormalization(last)(x) if normalised else last(x)
@@ -379,11 +385,16 @@ def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
 # ------------------------------------------------------------------------- common parts
 
 
-def _batch_norm(config: Config):
+def _batch_norm(config: Config, momentum: float = 0.99):
     """Batch norm; over several replicas its statistics are those of the whole batch."""
+    return layers.BatchNormalization(momentum=momentum, synchronized=config.distribute != "none")
+
+
+def _generator_norm(config: Config):
+    """Batch norm, or the trick that takes its place in G."""
     if "virtual_batch_norm" in config.tricks:
         return tricks.VirtualBatchNormalization(config.batch_size)
-    return layers.BatchNormalization(synchronized=config.distribute != "none")
+    return _batch_norm(config)
 
 
 def _activated(config: Config, x, activation="relu"):
@@ -399,9 +410,10 @@ def _doubled(config: Config, filters: int, kernel: int, use_bias: bool):
     return layers.Conv2DTranspose(filters, kernel, 2, "same", use_bias=use_bias)
 
 
-def _norm(config: Config, of_vectors: bool = False):
+def _norm(config: Config, batch_norm, of_vectors: bool = False):
+    """The normalisation of the preset `reference`; `batch_norm` makes a layer of the one by batches."""
     if config.norm == "batch":
-        return _batch_norm(config)
+        return batch_norm(config)
     # A vector has no positions to take an instance's statistics over: layer norm is what is left.
     return layers.GroupNormalization(groups=1 if of_vectors else -1)
 

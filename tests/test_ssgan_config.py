@@ -41,6 +41,23 @@ def test_a_time_limit_alone_lifts_the_limit_of_epochs():
 def test_none_switches_augmentation_off():
     assert resolve({"augment": ("none",)}).augment == ()
     assert resolve({"dataset": "cifar10"}).augment == COLOUR["fast"]["augment"]
+    assert resolve({"dataset": "cifar10", "labelled_augment": ("none",)}).of_labelled == ()
+
+
+def test_labelled_pictures_have_views_of_their_own_unless_one_kind_was_typed_for_all():
+    assert resolve({"dataset": "mnist"}).of_labelled == ("shift", "affine")
+    colour = {"dataset": "cifar10"}
+    assert resolve(colour).of_labelled == COLOUR["fast"]["labelled_augment"]
+    assert resolve({**colour, "augment": ("flip",)}).of_labelled == ("flip",)
+    both = resolve({**colour, "augment": ("flip",), "labelled_augment": ("shift",)})
+    assert (both.augment, both.of_labelled) == (("flip",), ("shift",))
+
+
+def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
+    for trick in ("r1", "weight_norm", "gradient_penalty"):
+        assert resolve({"tricks": (trick,)}).tricks == (trick,)
+        with pytest.raises(UserError, match=r"fast on colour pictures: .*batch"):
+            resolve({"tricks": (trick,), "dataset": "cifar10"})
 
 
 @pytest.mark.parametrize(
@@ -51,6 +68,8 @@ def test_none_switches_augmentation_off():
         ({"width": 8, "preset": "improved"}, "fast"),
         ({"steps": 10, "epochs": 1}, "exclude"),
         ({"augment": ("blur",)}, "blur"),
+        ({"labelled_augment": ("blur",)}, "--labelled_augment blur"),
+        ({"baseline": True, "consistency_threshold": 0.5}, "consistency_threshold"),
         ({"labels": "many"}, "many"),
         ({"labels": "-10"}, "-10"),
         ({"weight_average": 1.0}, "never moves"),

@@ -1,5 +1,7 @@
 """The networks, the step that trains them, and the random views they are shown."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from ssgan_tf.config import TRICKS, resolve
 RNG = np.random.default_rng(5)
 SEED = tf.constant([3, 1], tf.int64)
 GREY = RNG.integers(0, 256, (12, 12, 12, 1), np.uint8)
+COLOURED = RNG.integers(0, 256, (12, 16, 16, 3), np.uint8)
 LABELS = (np.arange(12) % 3).astype(np.int32)
 TINY = {"width": 4, "latent_dim": 4, "batch_size": 8, "labelled_batch": 4, "precision": "float32"}
 
@@ -173,6 +176,43 @@ def test_one_step_of_each_preset_moves_every_trained_weight(side, channels, give
     assert (gan.logits(images)[:, -1] == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("preset", "views", "kept"),
+    [
+        ("fast", ("labelled", "real", "strong", "fake"), "real"),
+        ("reference", ("labelled", "real", "fake"), "real"),
+        ("fast", ("labelled",), "labelled"),  # the baseline's only one
+    ],
+)
+def test_the_statistics_that_d_keeps_are_those_of_real_pictures_alone(preset, views, kept):
+    gan = build((16, 16, 3), COLOURED, dataset="cifar10", preset=preset)
+    shown = {view: tf.constant(RNG.uniform(-1, 1, (4, 16, 16, 3)), tf.float32) for view in views}
+    layers = gan.discriminator.body
+    place = next(i for i, layer in enumerate(layers) if "batch_norm" in layer.name)
+    before = numbers([layers[place].moving_mean, layers[place].moving_variance])
+    gan._judge_each(shown, SEED)
+    x, seed = shown[kept], tf.random.fold_in(SEED, models.VIEWS.index(kept))
+    draws = itertools.count()
+    for layer in layers[:place]:
+        x = networks._apply(layer, x, True, seed, draws)
+    norm = layers[place]
+    for was, now, batch in zip(
+        before,
+        (norm.moving_mean, norm.moving_variance),
+        (np.mean(x, (0, 1, 2)), np.var(x, (0, 1, 2))),
+        strict=True,
+    ):
+        expected = norm.momentum * was + (1 - norm.momentum) * batch
+        np.testing.assert_allclose(now, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_reference_batch_is_the_generators_alone():
+    gan = build((16, 16, 3), COLOURED, preset="reference", tricks=("virtual_batch_norm",))
+    kinds = {type(layer).__name__ for layer in gan.discriminator.body}
+    assert "BatchNormalization" in kinds
+    assert "VirtualBatchNormalization" not in kinds
+
+
 @pytest.mark.parametrize("trick", TRICKS)
 def test_every_trick_takes_a_step_and_draws(trick):
     preset = {"instance_norm": "reference"}.get(trick, "fast")
@@ -233,11 +273,12 @@ def test_consistency_by_hand():
     logits = tf.constant([[0.0, 0.0, 9.0], [5.0, 0.0, 0.0]])
     with tf.GradientTape() as tape:
         tape.watch([target, logits])
-        loss, share = models._consistency(target, logits)
+        loss, share = models._consistency(target, logits, threshold=0.95)
     np.testing.assert_allclose([loss, share], [np.log(2) / 2, 0.5], rtol=1e-6)
     to_target, to_logits = tape.gradient(loss, [target, logits])
     assert to_target is None
     np.testing.assert_allclose(to_logits, [[0.25, -0.25, 0], [0, 0, 0]], atol=1e-6)
+    assert models._consistency(target, logits, threshold=0.5)[1] == 1
 
 
 def test_entropy_by_hand():

@@ -414,6 +414,22 @@ def test_statistics_start_as_those_of_a_batch():
     np.testing.assert_allclose(model(x), model(x, training=True), atol=1e-6)
 
 
+def test_frozen_statistics_stay_while_the_batchs_normalise():
+    model = keras.Sequential([keras.layers.Dense(3), keras.layers.BatchNormalization()])
+    x = 5 + normal(16, 4)
+    model(x)
+    norm = model.layers[1]
+    with tricks.frozen_statistics(model.layers):
+        traced = tf.function(lambda x: model(x, training=True))
+        y = traced(x)
+    np.testing.assert_allclose(np.mean(y, axis=0), 0, atol=1e-5)
+    np.testing.assert_array_equal(norm.moving_mean, 0)
+    np.testing.assert_array_equal(norm.moving_variance, 1)
+    assert norm.momentum == 0.99
+    model(x, training=True)
+    assert np.all(norm.moving_mean != 0)
+
+
 # --------------------------------------------------------------------------------------- weight normalisation
 
 WRAPPED = {
