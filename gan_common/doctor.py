@@ -24,6 +24,10 @@ LOSS_SPREAD = 0.5
 WON_LOSS = 0.2
 WON_ACCURACY = 0.98  # D right on real and on generated pictures; with both, G has nothing to go by
 WON_WINDOWS = 2  # in a row: G answers a single lost window by itself
+# Of what D's loss is when it guesses.  Every D here that learns is under 0.97 within two windows; one whose
+# steps are too small stays within 0.005 of 1.  Later on 1 is what a G that cannot be told apart costs D.
+GUESSED_LOSS = 0.98
+GUESSED_WINDOWS = 10  # from the first one on
 CALM_WINDOWS = 10  # in a row without the symptom, until a finding is taken back
 # Before anything is learnt an untrained G draws grey with some variety.  Healthy initialisations here give
 # 0.2 to 0.5 of the data's distance, and no pixel at the end of the scale.
@@ -101,10 +105,18 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "2.3.2",
         "the tricks minibatch, packing, unrolled or feature_matching; a lower --generator_lr",
     ),
+    "weak_d": Diagnosis(
+        "D guesses",
+        "D learns nothing: it still guesses, and so nothing that it tells G is worth learning",
+        "2.3.1",
+        "a higher --discriminator_lr (plain gradient descent needs a thousand times Adam's), less noise "
+        "before D, or a D with batch norm",
+    ),
 }
 # What follows from another finding is not reported beside it.
 FOLLOWS_FROM = {
     "strong_d": ("bad_init", "no_bn", "high_lr", "collapse"),
+    "weak_d": ("bad_init", "no_bn", "high_lr", "collapse"),
     "collapse": ("bad_init", "no_bn", "high_lr"),
     "high_lr": ("bad_init", "no_bn", "collapse"),
 }
@@ -218,6 +230,7 @@ class Doctor:
         self.step = 0
         self.active: dict[str, int] = {}  # name → the step that it began at
         self.diversity = self.nearest = self.clipped = math.nan  # of the last look
+        self._told_apart = False  # D has been better than guessing
         self._window: list[dict[str, float]] = []
         self._recent: list[dict[str, float]] = []
         self._in_a_row: dict[str, int] = {}  # windows or looks with a symptom
@@ -289,7 +302,7 @@ class Doctor:
         )
 
     def _judge_balance(self, window, held_back: bool) -> list[Finding]:
-        """Whether D wins."""
+        """Whether D wins, or has not learnt anything."""
         if not self.guessing or not self.needs_verdict:
             return []
         loss = _mean(window, "d_loss") - self.least
@@ -301,13 +314,26 @@ class Doctor:
             f"D's loss is {loss:.3f} over its least where guessing costs {self.guessing:.2f}, and it is "
             f"right on {real:.0%} of real and {fake:.0%} of generated pictures"
         )
-        return self._follow(
+        findings = self._follow(
             "strong_d",
             evidence if won else "",
             WON_WINDOWS,
             over=not won and not held_back and not self.d_is_ahead,
             evidence_over=evidence,
         )
+        return findings + self._judge_guessing(_mean(window, "d_loss"), held_back)
+
+    def _judge_guessing(self, loss: float, held_back: bool) -> list[Finding]:
+        """Whether D is still where it began."""
+        if loss < GUESSED_LOSS * self.guessing:
+            self._told_apart = True
+        evidence = f"D's loss is {loss:.3f} where guessing costs {self.guessing:.3f}"
+        if "weak_d" in self.active:
+            return self._end("weak_d", evidence) if self._told_apart else []
+        guesses = not self._told_apart and not held_back
+        if self._count("guesses", guesses) < GUESSED_WINDOWS or self._explained("weak_d"):
+            return []
+        return self._begin("weak_d", f"{evidence}, as in every window before")
 
     # ------------------------------------------------------------------- pictures
 
@@ -437,7 +463,7 @@ class Doctor:
 
     # ---------------------------------------------------------------------- to resume
 
-    _KEPT = ("step", "active", "diversity", "nearest", "clipped",
+    _KEPT = ("step", "active", "diversity", "nearest", "clipped", "_told_apart",
              "_window", "_recent", "_in_a_row", "_calm")  # fmt: skip
 
     def state(self) -> dict:
@@ -447,7 +473,7 @@ class Doctor:
     def restore(self, state: Mapping) -> None:
         """Go on from a `state`."""
         for name in self._KEPT:
-            value = state[name]
+            value = state.get(name, True)  # runs from before `_told_apart` was kept
             setattr(self, name, value.copy() if isinstance(value, dict | list) else value)
 
 

@@ -71,6 +71,30 @@ def test_a_d_that_wins_is_told_once_and_taken_back_once():
     assert "over: D is too strong" in str(findings[1])
 
 
+def test_a_d_that_still_guesses_is_told_and_one_that_guesses_in_the_end_is_not():
+    guesses = HEALTHY | {"d_loss": 1.386, "d_real_accuracy": 0.9, "d_fake_accuracy": 0.1}
+
+    changes, findings, _ = told(lambda step: guesses if step <= 500 else healthy(step), 1000)
+    assert changes == [(200, "weak_d", True), (520, "weak_d", False)]
+    text = str(findings[0])
+    assert "D's loss is 1.386 where guessing costs 1.386" in text
+    assert "higher --discriminator_lr" in text
+    assert told(lambda step: healthy(step) if step <= 20 else guesses, 1000)[0] == []
+    # A D that need not judge, or that is held back, proves nothing by it.
+    assert told(lambda _: guesses, 500, watching=Doctor(REAL, needs_verdict=False))[0] == []
+    watching = Doctor(REAL)
+    assert [f for step in range(1, 501) for f in watching.observe(step, guesses, True)] == []
+
+
+def test_the_state_of_a_run_from_before_guessing_was_watched_goes_on():
+    state = told(healthy, 100)[2].state()
+    del state["_told_apart"]
+    watching = Doctor(REAL)
+    watching.restore(state)
+    guesses = HEALTHY | {"d_loss": 1.386}
+    assert told(lambda _: guesses, 1000, watching=watching)[0] == []
+
+
 def test_smoothed_labels_have_a_least_loss_of_their_own():
     # −0.9 ln 0.9 − 0.1 ln 0.1
     assert doctor.least_loss("non_saturating", 0.9) == pytest.approx(0.3250830)
