@@ -127,7 +127,7 @@ def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 3)
 def lines(
     panels: Mapping[str, Mapping[str, tuple]],
     title: str,
-    x: str,
+    x: str | Sequence[str],
     y: str | Sequence[str] = "",
     levels: Mapping[str, float] | None = None,
     columns: int = 2,
@@ -138,7 +138,7 @@ def lines(
     Args:
         panels: heading → name → (x values, y values); a name that begins with "_" is not in the legend.
         title: above all.
-        x, y: what the axes are; y may be one text a panel.
+        x, y: what the axes are; either may be one text a panel.
         levels: name → height of a dashed horizontal line, in every panel.
         columns: panels side by side.
         bands: (first, last, label): stretches of x to shade.
@@ -147,15 +147,15 @@ def lines(
     columns = min(columns, count)
     rows = math.ceil(count / columns)
     figure, axes = _figure(title, _WIDTH, 0.6 + rows * (2.9 if count == 1 else 2.5), rows, columns)
-    units = [y] * count if isinstance(y, str) else y
-    for ax, (heading, curves), unit in zip(axes, panels.items(), units, strict=False):
+    x, y = ([text] * count if isinstance(text, str) else text for text in (x, y))
+    for ax, (heading, curves), across, up in zip(axes, panels.items(), x, y, strict=False):
         for number, (name, (xs, ys)) in enumerate(curves.items()):
             ax.plot(xs, ys, color=f"C{number}", label=name, linewidth=1.5)
         for number, (name, height) in enumerate((levels or {}).items()):
             style = {"color": "0.35", "linestyle": ("--", ":")[number % 2]}
             ax.axhline(height, **style, label=f"{name}: {height:.3g}")
         plotting._shade(ax, bands, in_legend=True)
-        ax.set(title=heading, xlabel=x, ylabel=unit)
+        ax.set(title=heading, xlabel=across, ylabel=up)
         _frame(ax)
         ax.legend(fontsize=8, framealpha=0.8)
     for ax in axes[count:]:

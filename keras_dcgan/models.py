@@ -11,6 +11,7 @@ from gan_common import (
     doctor,
     losses,
     metrics,
+    normalization,
     optimizers,
     runs,
     sampling,
@@ -415,7 +416,7 @@ class GAN(keras.Model):
     def save_generator(self, path) -> None:
         """Write the generator, with its averaged weights, as one `.keras` file."""
         with self.average.swap() if self.average is not None else contextlib.nullcontext():
-            self.generator.save(path)
+            normalization.portable(self.generator).save(path)
 
     @tf.function(reduce_retracing=True)
     def _draw(self, latents, labels):

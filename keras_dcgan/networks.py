@@ -13,6 +13,7 @@ from keras import layers
 from gan_common import tricks
 from gan_common.convolutions import PictureConv2D
 from gan_common.errors import UserError
+from gan_common.normalization import BatchNormalization
 from keras_dcgan.config import PACKED, Config
 
 # Radford et al. 2015, section 4: weights from N(0, 0.02²), LeakyReLU with slope 0.2.
@@ -196,7 +197,7 @@ def _generator_norm(config: Config, x):
         return tricks.VirtualBatchNormalization(config.batch_size)(x)
     if "instance_norm" in config.tricks:
         return layers.GroupNormalization(groups=-1)(x)
-    return layers.BatchNormalization()(x)
+    return BatchNormalization()(x)
 
 
 def _rectified(config: Config, x):
@@ -218,7 +219,7 @@ def _discriminator_norm(config: Config, x):
         return x
     if "instance_norm" in config.tricks:
         return layers.GroupNormalization(groups=-1)(x)
-    return layers.BatchNormalization()(x)
+    return BatchNormalization()(x)
 
 
 def _weighted(config: Config, layer):

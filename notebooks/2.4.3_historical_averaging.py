@@ -48,7 +48,7 @@ figures.lines(
         },
     },
     f"After {steps} steps: {ends[0.0]:.2f} from the equilibrium without, {ends[0.5]:.2f} with weight 0.5",
-    "x, or step",
+    ("x", "step"),
     ("y", "distance"),
 )
 

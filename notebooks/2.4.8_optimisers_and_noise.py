@@ -56,7 +56,7 @@ figures.lines(
         },
     },
     f"D's slope at the forgeries: {slope[0]:.0e} without noise, {slope[-1]:.2f} with noise of 1",
-    "x, or noise",
+    ("x", "noise"),
     ("D*(x)", ""),
 )
 

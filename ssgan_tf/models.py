@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, doctor, optimizers, runs, sampling, tricks
+from gan_common import checkpoints, doctor, normalization, optimizers, runs, sampling, tricks
 from gan_common.errors import UserError
 from gan_common.losses import discriminator_loss
 from ssgan_tf import losses
@@ -173,7 +173,7 @@ class SSGAN:
     def save_generator(self, path) -> None:
         """Write the generator, with its averaged weights, as one `.keras` file."""
         with self.averaged():
-            self.generator.save(path)
+            normalization.portable(self.generator).save(path)
 
     # ---------------------------------------------------------------------- training
 

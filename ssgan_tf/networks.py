@@ -13,6 +13,7 @@ from keras import layers
 
 from gan_common import tricks
 from gan_common.errors import UserError
+from gan_common.normalization import BatchNormalization
 from gan_common.tricks import WeightNormalization
 from ssgan_tf.config import Config
 
@@ -387,7 +388,7 @@ def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
 
 def _batch_norm(config: Config, momentum: float = 0.99):
     """Batch norm; over several replicas its statistics are those of the whole batch."""
-    return layers.BatchNormalization(momentum=momentum, synchronized=config.distribute != "none")
+    return BatchNormalization(momentum=momentum, synchronized=config.distribute != "none")
 
 
 def _generator_norm(config: Config):
