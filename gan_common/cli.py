@@ -170,7 +170,10 @@ def tell_tricks(names: Sequence[str]) -> int:
 
 
 # Flags that came after the first runs, whose configurations lack them.
-NEW = ("on_failure", "discriminator_kernel", "updates")
+NEW = (
+    *("on_failure", "discriminator_kernel", "updates"),
+    *("consistency_threshold", "consistency_target", "labels_first"),
+)
 
 
 def from_json(config_class, path: Path):

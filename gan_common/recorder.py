@@ -26,6 +26,7 @@ SHOWN = {
     "g_loss": "G loss {:.3f}",
     "d_real_accuracy": "D right on real {:.0%}",
     "d_fake_accuracy": "on fake {:.0%}",
+    "held_out_error": "{:.1%} wrong of held-out pictures",
 }
 
 
@@ -295,7 +296,7 @@ class Recorder:
         shown = [
             f"epoch {epoch:.1f}/{epochs:.0f}",
             f"{self.images_per_second:.0f} images/s",
-            *(text.format(float(values[name])) for name, text in SHOWN.items() if name in values),
+            *(SHOWN[name].format(float(values[name])) for name in _shown(values)),
             f"{max(left, 0) / 60:.1f} min left",
         ]
         text = "  ".join(shown)
@@ -304,6 +305,14 @@ class Recorder:
             print("\r" + text[: width - 1].ljust(width - 1), end="\n" if last else "", flush=True)
         else:
             print(text, flush=True)
+
+
+def _shown(values) -> list[str]:
+    """The names of what the progress line tells: not of a game or a look that are still to come."""
+    to_come = {"held_out_error"} if values.get("held_out_error") == 1 else set()
+    if values.get("g_loss") == 0:
+        to_come |= {"g_loss", "d_real_accuracy", "d_fake_accuracy"}
+    return [name for name in SHOWN if name in values and name not in to_come]
 
 
 class AfterStep(keras.callbacks.Callback):

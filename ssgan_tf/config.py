@@ -28,6 +28,10 @@ class Config(cli.TrainingConfig):
     )  # fmt: skip
     steps: int | None = flag(None, "training steps, instead of --epochs", lower=1)
     batch_size: int = flag(None, "unlabelled pictures in a step (default: by preset)", lower=2)
+    game_batch: int | None = flag(
+        None, "real and generated pictures each that D tells apart in a step (default: --batch_size)",
+        lower=2,
+    )  # fmt: skip
     labelled_batch: int = flag(None, "labelled pictures in a step (default: by preset)", lower=2)
 
     labels: str | None = flag(
@@ -81,6 +85,14 @@ class Config(cli.TrainingConfig):
     consistency_threshold: float = flag(
         0.95, "how sure D must be of a class for the views to have to agree", lower=0, upper=1
     )
+    consistency_target: str = flag(
+        "present", "whose word on the first view the second has to agree with: D's, or that of its "
+        "averaged weights", choices=("present", "average"),
+    )  # fmt: skip
+    labels_first: float = flag(
+        0.0, "share of the run in which D learns from labels alone, before the game begins",
+        lower=0, upper=1,
+    )  # fmt: skip
     entropy_weight: float = flag(
         None, "weight of the class entropy on unlabelled pictures (default: by preset)", lower=0
     )
@@ -214,6 +226,9 @@ COLOUR: dict[str, dict] = {
         "labelled_augment": ("shift", "flip", "cutout"),
         "unsupervised_weight": 0.3,
         "consistency_threshold": 0.8,
+        "consistency_target": "average",
+        "game_batch": 32,
+        "labels_first": 0.2,
     },
     "improved": {
         "feature_norm": "l1",
@@ -271,6 +286,9 @@ NOT_OF_BASELINE = (
     "consistency_weight",
     "entropy_weight",
     "consistency_threshold",
+    "consistency_target",
+    "labels_first",
+    "game_batch",
     "generator_loss",
     "feature_norm",
     "generator_lr",
@@ -298,12 +316,25 @@ def resolve(given: dict) -> Config:
         values.update(TRICKS[trick])
     values.setdefault("noise", "table")
     values.update(given)
+    _give_way(values, given)
     for name in ("augment", "labelled_augment"):
         if values.get(name) == ("none",):
             values[name] = ()
     config = Config(**values)
     _check(config, given)
     return config
+
+
+def _give_way(values: dict, given: dict) -> None:
+    """Change values of the preset that would not go with what was typed."""
+    if "consistency_target" not in given and not values["weight_average"]:
+        values.pop("consistency_target", None)
+    if "game_batch" in given or "game_batch" not in values:
+        return
+    if values["consistency_weight"] and values.get("consistency_target") != "average":
+        del values["game_batch"]
+    else:
+        values["game_batch"] = min(values["game_batch"], values["batch_size"])
 
 
 def resumed(given: dict) -> Config:
@@ -366,6 +397,18 @@ def _check(config: Config, given: dict) -> None:
             f"--on_failure {config.on_failure} works in one process; with --distribute multiworker "
             "choose warn or stop"
         )
+    if config.game_batch is not None and config.game_batch > config.batch_size:
+        raise UserError(
+            f"--game_batch {config.game_batch} is more than the {config.batch_size} unlabelled pictures "
+            "of a step (--batch_size)"
+        )
+    present = config.consistency_weight and config.consistency_target == "present"
+    if config.game_batch is not None and present:
+        raise UserError(
+            "--game_batch needs --consistency_target average, or --consistency_weight 0"
+        )
+    if config.consistency_target == "average" and not config.weight_average:
+        raise UserError("--consistency_target average needs --weight_average")
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
     for name in ("beta_1", "beta_2"):

@@ -15,6 +15,7 @@ from ssgan_tf.networks import NETWORKS, over_replicas, replica_count, share
 
 # The batches that D looks at in a step; each has noise of its own.
 VIEWS = ("labelled", "real", "fake", "strong", "replayed")
+SHARES_DECAY = 0.99  # of the classes' mean shares: the last hundred steps or so
 NOISE_STDDEV, NOISE_STEPS = 0.2, 2000  # of instance_noise, in the range [-1, 1]
 
 
@@ -38,6 +39,11 @@ def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "S
             generator.build((None, config.latent_dim))
         discriminator = make_discriminator(config, image_shape, num_classes)
         discriminator.build((None, *image_shape))
+        teacher = None
+        wanted = config.consistency_weight and config.consistency_target == "average"
+        if wanted and not config.baseline:
+            teacher = make_discriminator(config, image_shape, num_classes)
+            teacher.build((None, *image_shape))
         for layer in discriminator.body:
             if getattr(layer, "fixed_scale", False):
                 layer.g.trainable = False
@@ -47,7 +53,7 @@ def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "S
             tricks.start_statistics(generator, _latents(config, config.batch_size, seed))
     finally:
         keras.config.set_dtype_policy(before)
-    return SSGAN(generator, discriminator, config, num_classes)
+    return SSGAN(generator, discriminator, config, num_classes, teacher)
 
 
 def restore(
@@ -76,12 +82,19 @@ class SSGAN:
         generator, discriminator: see this module's docstring.
         config: latents, optimisers.
         num_classes: K.
+        teacher: a network like the discriminator, to have its averaged weights; or None.
     """
 
     conditional = False  # the generator is not told a class
+    # What a step of the game tells of besides what one of labels alone does.
+    of_the_game = (
+        *("g_loss", "supervised_loss", "unsupervised_loss", "sure_share"),
+        *("d_real_accuracy", "d_fake_accuracy", "g_gradient_norm"),
+    )
 
-    def __init__(self, generator, discriminator, config: Config, num_classes: int):
+    def __init__(self, generator, discriminator, config: Config, num_classes: int, teacher=None):
         self.generator, self.discriminator = generator, discriminator
+        self.teacher = teacher
         self.config, self.num_classes = config, num_classes
         self.generator_optimizer = _optimizer(config, config.generator_lr)
         self.discriminator_optimizer = (
@@ -109,6 +122,13 @@ class SSGAN:
             else None
         )
 
+        # Mean shares of the classes, lately: by the labels, and by what the teacher says of the pool.
+        self.class_shares = tf.Variable(
+            tf.fill((2, num_classes), 1.0 / num_classes),
+            trainable=False,
+            name="class_shares",
+            aggregation=tf.VariableAggregation.MEAN,
+        )
         self.past = self.replay = None
         if "historical_averaging" in config.tricks:
             self.past = [
@@ -192,15 +212,18 @@ class SSGAN:
         seeds = self._seeds(10)
 
         # One batch of generated pictures serves both players.
-        latents = share(self.draw_latents(tf.shape(unlabelled)[0], seeds[0]))
+        in_game = config.game_batch or tf.shape(unlabelled)[0]
+        latents = share(self.draw_latents(in_game, seeds[0]))
         with tf.GradientTape() as generator_tape:
             fake = self.generator(latents, training=True)
 
         labelled = augment(labelled, config.of_labelled, seeds[1])
         labels = share(labels)
         weak = [name for name in config.augment if name in WEAK]
-        real = augment(unlabelled, weak, seeds[2])
+        weak_view = augment(unlabelled, weak, seeds[2])
+        real = weak_view[: in_game // replicas] if config.game_batch else weak_view
         shown_real = self._shown(real, seeds[6])
+        taught = self._taught(weak_view, labels) if self.teacher is not None else None
         views = {"labelled": labelled, "real": shown_real}
         if config.consistency_weight:
             views["strong"] = augment(unlabelled, config.augment, seeds[3])
@@ -221,8 +244,9 @@ class SSGAN:
                 d_loss += config.entropy_weight * _entropy(logits["real"])
             sure = tf.constant(0.0)
             if config.consistency_weight:
+                target = tf.nn.softmax(logits["real"][:, :-1]) if taught is None else taught
                 disagreement, sure = _consistency(
-                    logits["real"], logits["strong"], config.consistency_threshold
+                    target, logits["strong"], config.consistency_threshold
                 )
                 d_loss += config.consistency_weight * disagreement
             g_loss = self._generator_loss(features["real"], features["fake"], logits["fake"])
@@ -291,6 +315,29 @@ class SSGAN:
                 features[name], k_logits = self.discriminator(view, training=True, seed=view_seed)
             logits[name] = losses.append_fake_logit(k_logits)
         return features, logits
+
+    def _taught(self, images, labels):
+        """The classes' probabilities by D with its averaged weights, made as frequent as the labels are.
+
+        Left alone, a class that D overlooks is learnt as another one, and overlooked more.
+
+        Args:
+            images: (U, H, W, C) in [-1, 1], without labels.
+            labels: (L,) of the labelled pictures.
+
+        Returns:
+            (U, K), each row sums to 1.
+
+        Source: Berthelot et al. 2020 (1911.09785), section 3.1.
+        """
+        _, logits = self.teacher(images, training=False)
+        p = tf.nn.softmax(logits)
+        told = tf.reduce_mean(tf.one_hot(labels, self.num_classes), axis=0)
+        batch = tf.stack([told, tf.reduce_mean(p, axis=0)])
+        self.class_shares.assign(SHARES_DECAY * self.class_shares + (1 - SHARES_DECAY) * batch)
+        by_label, by_teacher = tf.unstack(tf.convert_to_tensor(self.class_shares))
+        p *= by_label / by_teacher
+        return p / tf.reduce_sum(p, axis=1, keepdims=True)
 
     def _shown(self, images, seed):
         """What D gets to see of real and generated pictures in [-1, 1]."""
@@ -368,7 +415,7 @@ class SSGAN:
         return norm
 
     def set_schedule(self, fraction) -> None:
-        """Set learning rates and the weight of reconstruction for a run of which `fraction` is done."""
+        """Make ready for a step of a run of which `fraction` is done: rates, weights, the teacher."""
         config = self.config
         constant = config.constant_share
         factor = 1.0 if constant == 1 else tf.clip_by_value((1 - fraction) / (1 - constant), 0, 1)
@@ -378,6 +425,11 @@ class SSGAN:
         ):
             optimizer.learning_rate.assign(rate * factor * share_left)
         self.reconstruction.assign(config.reconstruction_weight * tf.maximum(1 - 2 * fraction, 0))
+        if self.teacher is not None:
+            variables = tricks.floating(self.teacher.variables)
+            averages = self.average.averages[: len(variables)]  # D's come first
+            for variable, average in zip(variables, averages, strict=True):
+                variable.assign(tf.convert_to_tensor(average))
 
     def end_step(self) -> None:
         """Take the new weights into the average and count the step."""
@@ -407,6 +459,7 @@ class SSGAN:
             "replay": self.replay.variables if self.replay is not None else [],
             "steps_done": [self.steps_done],
             "held_out_error": [self.held_out_error],
+            "class_shares": [self.class_shares] if self.teacher is not None else [],
         }
 
 
@@ -469,7 +522,7 @@ def _consistency(target, logits, threshold: float):
     """Cross-entropy of one view with the class that D is sure of on another view of the same picture.
 
     Args:
-        target: logits (N, K+1) that name the class; no gradient flows back to them.
+        target: probabilities (N, K) of the classes; no gradient flows back to them.
         logits: (N, K+1).
 
     Returns:
@@ -478,7 +531,7 @@ def _consistency(target, logits, threshold: float):
 
     Source: Sohn et al. 2020 (2001.07685), equation 4.
     """
-    probabilities = tf.stop_gradient(tf.nn.softmax(target[:, :-1]))
+    probabilities = tf.stop_gradient(target)
     sure = tf.cast(tf.reduce_max(probabilities, axis=1) >= threshold, tf.float32)
     cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=tf.argmax(probabilities, axis=1), logits=logits[:, :-1]

@@ -239,11 +239,14 @@ def step_function(gan, config: Config, strategy):
     """The step as a graph: (labelled, labels, unlabelled, fraction) → its losses, accuracies and norms."""
     import tensorflow as tf
 
-    @tf.function  # traced once more when D is paused for the first time
-    def step(labelled, labels, unlabelled, fraction, d_learns: bool = True):
+    @tf.function  # traced once more when the game begins, and when D is paused for the first time
+    def step(labelled, labels, unlabelled, fraction, d_learns: bool = True, game: bool = True):
         gan.set_schedule(fraction)
-        if config.baseline:
+        if config.baseline or not game:
             values = strategy.run(gan.baseline_step, (labelled, labels))
+            if not config.baseline:
+                values |= dict.fromkeys(gan.of_the_game, tf.constant(0.0))
+                values["supervised_loss"] = values["d_loss"]
         else:
             values = strategy.run(gan.train_step, (labelled, labels, unlabelled, d_learns))
         gan.end_step()
@@ -270,7 +273,8 @@ def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
                 if len(parts.x_held) and done and done % config.test_every == 0:
                     gan.held_out_error.assign(gan.error(parts.x_held, parts.y_held))
                 fraction = tf.constant(fraction, tf.float32)
-                values = step(labelled, labels, unlabelled, fraction, gan.d_learns)
+                game = float(fraction) >= config.labels_first
+                values = step(labelled, labels, unlabelled, fraction, gan.d_learns, game)
                 values = {name: value.numpy() for name, value in values.items()}
                 if len(parts.x_held):
                     values["held_out_error"] = float(gan.held_out_error.numpy())
@@ -454,8 +458,8 @@ def make_strategy(config: Config):
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     replicas = strategy.num_replicas_in_sync
-    for name in ("batch_size", "labelled_batch"):
-        if getattr(config, name) % replicas:
+    for name in ("batch_size", "labelled_batch", "game_batch"):
+        if (getattr(config, name) or 0) % replicas:
             raise UserError(
                 f"--{name} {getattr(config, name)} does not divide by the {replicas} replicas; "
                 f"give a multiple of {replicas}"

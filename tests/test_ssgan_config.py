@@ -15,6 +15,7 @@ def test_every_preset_leaves_nothing_open(preset, dataset):
     config = resolve({"preset": preset, "dataset": dataset})
     may_be_open = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "steps", "labels"}
     may_be_open |= {"held_out", "width", "sample_every", "save_every", "json"}
+    may_be_open |= {"labelled_augment", "game_batch"}  # as another flag
     left_open = {k for k, v in dataclasses.asdict(config).items() if v is None}
     assert left_open <= may_be_open
 
@@ -53,6 +54,16 @@ def test_labelled_pictures_have_views_of_their_own_unless_one_kind_was_typed_for
     assert (both.augment, both.of_labelled) == (("flip",), ("shift",))
 
 
+def test_the_presets_values_give_way_to_what_was_typed():
+    colour = {"dataset": "cifar10"}
+    assert resolve(colour).game_batch == COLOUR["fast"]["game_batch"] < resolve(colour).batch_size
+    assert resolve({**colour, "batch_size": 16}).game_batch == 16
+    assert resolve({**colour, "consistency_target": "present"}).game_batch is None
+    alone = resolve({**colour, "weight_average": 0.0})
+    assert (alone.consistency_target, alone.game_batch) == ("present", None)
+    assert resolve({**colour, "consistency_weight": 0.0}).game_batch == 32
+
+
 def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
     for trick in ("r1", "weight_norm", "gradient_penalty"):
         assert resolve({"tricks": (trick,)}).tricks == (trick,)
@@ -68,6 +79,10 @@ def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
         ({"width": 8, "preset": "improved"}, "fast"),
         ({"steps": 10, "epochs": 1}, "exclude"),
         ({"augment": ("blur",)}, "blur"),
+        ({"game_batch": 128, "consistency_weight": 0.0}, "more than the 64"),
+        ({"game_batch": 32}, "consistency_target average"),
+        ({"consistency_target": "average", "weight_average": 0.0}, "needs --weight_average"),
+        ({"baseline": True, "game_batch": 32}, "game_batch"),
         ({"labelled_augment": ("blur",)}, "--labelled_augment blur"),
         ({"baseline": True, "consistency_threshold": 0.5}, "consistency_threshold"),
         ({"labels": "many"}, "many"),

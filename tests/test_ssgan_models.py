@@ -269,7 +269,7 @@ def test_sides_are_halved_as_long_as_enough_is_left():
 
 def test_consistency_by_hand():
     """The first target is sure of class 1, the second is not sure; "generated" takes no part."""
-    target = tf.constant([[0.0, 9.0, 50.0], [1.0, 1.0, 0.0]])
+    target = tf.nn.softmax(tf.constant([[0.0, 9.0], [1.0, 1.0]]))
     logits = tf.constant([[0.0, 0.0, 9.0], [5.0, 0.0, 0.0]])
     with tf.GradientTape() as tape:
         tape.watch([target, logits])
@@ -327,6 +327,49 @@ def test_the_step_takes_the_gradients_of_the_written_losses():
     values = step(gan)
     for name, value in expected.items():
         np.testing.assert_allclose(values[name], value, rtol=1e-4, err_msg=name)
+
+
+def test_the_teacher_is_d_with_its_averaged_weights_and_learns_from_nobody():
+    given = {"dataset": "cifar10", "consistency_target": "average", "consistency_threshold": 0.0}
+    gan = build((16, 16, 3), COLOURED, **given)
+    for _ in range(3):
+        gan.set_schedule(tf.constant(0.0))
+        step(gan, COLOURED)
+        gan.end_step()
+    gan.set_schedule(tf.constant(0.0))  # as at the beginning of the next step
+    judged = np.array(gan.teacher(tricks.scale_images(COLOURED))[1])
+    np.testing.assert_allclose(judged, gan.logits(COLOURED)[:, :-1], atol=1e-5)
+    assert not np.allclose(judged, gan.logits(COLOURED, averaged=False)[:, :-1], atol=1e-3)
+    before = numbers(gan.teacher.variables)
+    values = step(gan, COLOURED)
+    assert values["sure_share"] == 1
+    assert not any(changed(before, numbers(gan.teacher.variables)))
+    kept = {id(v) for group in gan.checkpoint_variables().values() for v in group}
+    assert not kept & {id(v) for v in gan.teacher.variables}  # the average is kept
+    assert build((16, 16, 3), COLOURED, dataset="cifar10", baseline=True).teacher is None
+
+
+def test_what_is_taught_has_the_classes_as_often_as_the_labels_by_hand():
+    gan = build((16, 16, 3), COLOURED, dataset="cifar10")
+    p = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]], np.float32)
+    gan.teacher = lambda images, training: (None, tf.math.log(p))
+    taught = gan._taught(None, np.array([0, 1, 1, 2]))
+    by_label = 0.99 / 3 + 0.01 * np.array([0.25, 0.5, 0.25])
+    by_teacher = 0.99 / 3 + 0.01 * p.mean(axis=0)
+    expected = p * by_label / by_teacher
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(taught, expected, rtol=1e-5)
+    np.testing.assert_allclose(gan.class_shares, [by_label, by_teacher], rtol=1e-6)
+
+
+def test_the_game_may_have_fewer_pictures_than_a_step_sees():
+    gan = build((16, 16, 3), COLOURED, dataset="cifar10", game_batch=2)
+    seen = {}
+    judge = gan._judge_each
+    gan._judge_each = lambda views, seed: seen.update(views) or judge(views, seed)
+    step(gan, COLOURED)
+    sizes = {name: len(view) for name, view in seen.items()}
+    assert sizes == {"labelled": 4, "real": 2, "fake": 2, "strong": 8}
 
 
 def test_eager_and_graph_take_the_same_step():

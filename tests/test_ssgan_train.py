@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from gan_common import cli, data, features, runs
+from gan_common import cli, data, features, recorder, runs
 from gan_common.errors import UserError
 from gan_common.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, train
@@ -187,6 +187,24 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, mon
         }
 
 
+def test_labels_come_first_and_then_the_game():
+    dataset = data.load("mnist5k", None, 12)
+    flags = {k: v for k, v in TINY.items() if k != "image_size"}
+    gan, history, _ = train.trial(dataset, 4, labels_first=0.5, **flags)
+    assert [row["g_loss"] > 0 for row in history.rows] == [False, False, True, True]
+    for row in history.rows[:2]:
+        assert row["supervised_loss"] == row["d_loss"] > 0
+        assert all(row[name] == 0 for name in gan.of_the_game if name != "supervised_loss")
+    assert len({frozenset(row) for row in history.rows}) == 1  # the columns of metrics.csv
+    # Until then it is the baseline.
+    waiting, *_ = train.trial(dataset, 3, labels_first=1.0, **flags)
+    baseline, *_ = train.trial(dataset, 3, baseline=True, **flags)
+    for net in ("discriminator", "generator"):
+        pair = (getattr(gan, net).variables for gan in (waiting, baseline))
+        for a, b in zip(*pair, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=net)
+
+
 def test_resuming_may_change_the_length(finished):
     assert resumed({"resume": str(finished), "steps": 9}).steps == 9
     config = resumed({"resume": str(finished), "epochs": 2})
@@ -296,3 +314,10 @@ def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_p
 def test_flags_that_a_sweep_sets_are_refused(name):
     with pytest.raises(UserError, match=name):
         train.sweep({name: "x"}, ("50",), 1)
+
+
+def test_progress_tells_nothing_of_what_is_still_to_come():
+    values = {"d_loss": 1.5, "g_loss": 0.0, "d_real_accuracy": 0.0, "held_out_error": 1.0}
+    assert recorder._shown(values) == ["d_loss"]
+    values |= {"g_loss": 0.5, "held_out_error": 0.25}
+    assert recorder._shown(values) == ["d_loss", "g_loss", "d_real_accuracy", "held_out_error"]
