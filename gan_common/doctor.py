@@ -23,6 +23,7 @@ LOSS_SPREAD = 0.5
 # 0.36 and above.
 WON_LOSS = 0.2
 WON_ACCURACY = 0.98  # D right on real and on generated pictures; with both, G has nothing to go by
+BORN_GUESSING = 1.2  # of what guessing costs, at most, is D's loss at the first step
 WON_WINDOWS = 2  # in a row: G answers a single lost window by itself
 # Of what D's loss is when it guesses.  Every D here that learns is under 0.97 within two windows; one whose
 # steps are too small stays within 0.005 of 1.  Later on 1 is what a G that cannot be told apart costs D.
@@ -287,7 +288,9 @@ class Doctor:
         spread = float(np.std([told["d_loss"] for told in window]))
         needed = WON_WINDOWS
         if self.guessing and spread > LOSS_SPREAD * self.guessing:
-            if self.step <= WINDOW:  # nothing is learnt yet that D could suddenly lose
+            # A D that began by guessing has nothing to lose yet.  One whose first weights cost more comes
+            # down from there, in leaps.
+            if self.step <= WINDOW and window[0]["d_loss"] <= BORN_GUESSING * self.guessing:
                 needed = 1
             troubles.append(
                 f"D's loss varies by {spread:.2f} (standard deviation) within {len(window)} steps, "
