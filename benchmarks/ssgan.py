@@ -2,13 +2,15 @@
 
     python -m benchmarks.ssgan --only mnist100 --data_dir DATA
 
-Each row below is a task: some kinds of training over some seeds, each a run of its own.  A run that is done
-is kept and one that was interrupted goes on, so the same command takes the table up again.  Writes
-results/ssgan_ROW.json, and results/ssgan_ROW.png: the error on held-out training pictures over training.
+Each row below is a task: some kinds of training over some seeds, each a run of its own.  A run that is in
+results/ssgan_ROW.json with the same flags is done (remove the file to do them all again), and one that was
+interrupted goes on, so the same command takes the table up again.  Writes that file after every run, and
+results/ssgan_ROW.png: the error on held-out training pictures over training.
 The errors of the table are those of the test split, looked at once, with the last (averaged) weights.
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,28 +125,49 @@ def _main(argv) -> None:
 
 def measure(name: str, row: Row, options: Options) -> dict:
     """Train what is not trained yet of a row; print, draw and write what came out."""
-    found: dict[str, dict[str, dict]] = {kind: {} for kind in row.kinds}
-    curves: dict[str, list] = {kind: [] for kind in row.kinds}
+    results = Path(options.results)
+    path = results / f"ssgan_{name}.json"
+    found = _done(path, row)
     for seed in range(1, (options.seeds or row.seeds) + 1):
         # A kind that takes its length from another comes after it.
         for kind in sorted(row.kinds, key=lambda kind: _follows(row.kinds[kind]) is not None):
-            folder = Path(options.runs) / f"ssgan-{name}" / f"{kind.replace(', ', '-')}-{seed}"
             summaries = {other: of.get(str(seed)) for other, of in found.items()}
-            flags = {**flags_of(row, kind, summaries), "seed": seed, "data_dir": options.data_dir}
-            summary = running.train("ssgan_tf", folder, flags, measured="test_error")
-            found[kind][str(seed)] = summary
-            curves[kind].append(_held_out_errors(folder))
-    errors = {
-        kind: [100 * summary["test_error"] for summary in runs.values()]
-        for kind, runs in found.items()
-    }
-    table = {
-        kind: {"mean": float(np.mean(values)), "std": float(np.std(values)), "each": values}
-        for kind, values in errors.items()
-    }
+            flags = {**flags_of(row, kind, summaries), "seed": seed}
+            if found[kind].get(str(seed), {}).get("flags") == flags:
+                continue
+            folder = Path(options.runs) / f"ssgan-{name}" / f"{kind.replace(', ', '-')}-{seed}"
+            given = {**flags, "data_dir": options.data_dir}
+            summary = running.train("ssgan_tf", folder, given, measured="test_error")
+            found[kind][str(seed)] = summary | {"flags": flags, "held_out": _held_out(folder)}
+            content = _content(name, row, found)
+            cli.write_json(path, content)
+    content = _content(name, row, found)
+    _report(name, row, content["test_error_percent"], found, results)
+    return content
+
+
+def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
+    """The runs of an earlier command: kind → seed → its summary, flags and held-out errors."""
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+        return {
+            kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
+            for kind in row.kinds
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
+
+
+def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> dict:
+    """What is written of a row."""
+    table = {}
+    for kind, runs in found.items():
+        errors = [100 * runs[seed]["test_error"] for seed in sorted(runs, key=int)]
+        if errors:
+            mean, std = float(np.mean(errors)), float(np.std(errors))
+            table[kind] = {"mean": mean, "std": std, "each": errors}
     content = {
-        "command": f"python -m benchmarks.ssgan --only {name}"
-        + (f" --seeds {options.seeds}" if options.seeds else ""),
+        "command": f"python -m benchmarks.ssgan --only {name}",
         "title": row.title,
         "cores": os.cpu_count(),
         "test_error_percent": table,
@@ -152,8 +175,6 @@ def measure(name: str, row: Row, options: Options) -> dict:
     }
     if row.required is not None:
         content["required_percent"] = row.required
-    _report(name, row, table, curves, Path(options.results))
-    cli.write_json(Path(options.results) / f"ssgan_{name}.json", content)
     return content
 
 
@@ -184,27 +205,36 @@ def _follows(kind: Mapping[str, object]) -> str | None:
     return kind.get(SAME_STEPS) or kind.get(SAME_TIME)
 
 
-def _held_out_errors(folder: Path) -> tuple[list[int], list[float]]:
-    """Steps, and the error in percent on held-out training pictures at each."""
+def _held_out(folder: Path) -> dict[str, list]:
+    """Steps, and the error on held-out training pictures at each, wherever it was looked at anew."""
     from gan_common import runs
 
-    rows = [
-        row for row in runs.Run(folder).rows() if row["held_out_error"] < 1
-    ]  # 1: not looked yet
-    return [int(row["step"]) for row in rows], [100 * row["held_out_error"] for row in rows]
+    steps, errors = [], []
+    for row in runs.Run(folder).rows():
+        error = row["held_out_error"]
+        if error < 1 and error != (errors or [None])[-1]:  # 1: not looked yet
+            steps.append(int(row["step"]))
+            errors.append(error)
+    return {"steps": steps, "errors": errors}
 
 
-def _report(name: str, row: Row, table, curves, results: Path) -> None:
+def _report(name: str, row: Row, table, found, results: Path) -> None:
     from gan_common import plotting
 
     print(row.title)
-    for kind, found in table.items():
-        each = "  ".join(f"{value:.2f}" for value in found["each"])
-        print(f"  {kind:<22}{found['mean']:6.2f}% ± {found['std']:.2f}   ({each})")
+    for kind, told in table.items():
+        each = "  ".join(f"{value:.2f}" for value in told["each"])
+        print(f"  {kind:<22}{told['mean']:6.2f}% ± {told['std']:.2f}   ({each})")
     if row.required is not None:
         met = table["SSGAN"]["mean"] <= row.required
         print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")
-    labelled = {f"{kind} (test error {table[kind]['mean']:.2f}%)": curves[kind] for kind in curves}
+    labelled = {
+        f"{kind} (test error {told['mean']:.2f}%)": [
+            (one["held_out"]["steps"], [100 * error for error in one["held_out"]["errors"]])
+            for one in found[kind].values()
+        ]
+        for kind, told in table.items()
+    }
     figure = results / f"ssgan_{name}.png"
     plotting.error_curves(figure, labelled, f"{row.title}: error on held-out pictures")
     print(f"  {figure}")

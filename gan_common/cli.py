@@ -171,9 +171,9 @@ def tell_tricks(names: Sequence[str]) -> int:
 
 # Flags that came after the first runs, whose configurations lack them.
 NEW = (
-    *("on_failure", "discriminator_kernel", "updates"),
-    *("consistency_threshold", "consistency_target", "labels_first"),
-)
+    "on_failure", "discriminator_kernel", "updates",
+    "consistency_threshold", "consistency_target", "labels_first",
+)  # fmt: skip
 
 
 def from_json(config_class, path: Path):

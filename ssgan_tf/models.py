@@ -310,8 +310,8 @@ class SSGAN:
         kept = "real" if "real" in views else "labelled"
         for name, view in views.items():
             view_seed = tf.random.fold_in(seed, VIEWS.index(name))
-            others = tricks.frozen_statistics(self.discriminator.body)
-            with contextlib.nullcontext() if name == kept else others:
+            frozen = () if name == kept else self.discriminator.body
+            with tricks.frozen_statistics(frozen):
                 features[name], k_logits = self.discriminator(view, training=True, seed=view_seed)
             logits[name] = losses.append_fake_logit(k_logits)
         return features, logits

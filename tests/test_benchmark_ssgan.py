@@ -1,6 +1,7 @@
 """The table of the semi-supervised GAN: which runs it takes, and what it makes of them."""
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -52,7 +53,22 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
     table = written["test_error_percent"]
     assert table["SSGAN"] == {"mean": 1.5, "std": 0.5, "each": [1.0, 2.0]}
     assert table["baseline"]["mean"] == 20.0
+    assert written["runs"]["SSGAN"]["2"]["held_out"] == {"steps": [10, 20], "errors": [0.5, 0.25]}
     assert (tmp_path / "ssgan_digits.png").stat().st_size > 0
+
+    # The table alone, without the runs' folders, says what is done.
+    again = dataclasses.replace(options, runs=str(tmp_path / "elsewhere"), seeds=3)
+    assert ssgan.measure("digits", ROW, again)["test_error_percent"]["SSGAN"]["mean"] == 2.0
+    assert [name for name, _, _ in order[6:]] == ["SSGAN-3", "equal time-3", "baseline-3"]
+    other = dataclasses.replace(ROW, flags={**ROW.flags, "max_minutes": 3})
+    ssgan.measure("digits", other, dataclasses.replace(again, seeds=1))
+    assert [name for name, _, _ in order[9:]] == ["SSGAN-1"]
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    (tmp_path / "ssgan_digits.json").write_text('{"runs": [1]}')
+    with pytest.raises(UserError, match=r"ssgan_digits\.json: is no table of this command"):
+        ssgan.measure("digits", ROW, ssgan.Options(results=str(tmp_path)))
 
 
 def test_an_unknown_row_is_refused_with_the_known_ones(capsys):

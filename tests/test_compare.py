@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from gan_common import compare, figures, lesson, metrics
 from gan_common.history import History
@@ -18,15 +19,29 @@ def comparison(without, found):
     [
         ([4.0, 5.0, 4.5], [2.0, 3.0, 2.5], "helped", "harmed"),
         ([2.0, 3.0, 2.5], [4.0, 5.0, 4.5], "harmed", "helped"),
-        ([4.0, 5.0], [4.0, 3.0], "unclear", "unclear"),  # no difference for one seed
-        ([4.0, 8.0], [3.9, 7.9], "unclear", "unclear"),  # all agree, but seeds differ by far more
-        ([4.0, 4.0], [3.0, 5.0], "unclear", "unclear"),
+        ([4.0, 5.0, 6.0], [4.1, 5.1, 6.1], "unclear", "unclear"),  # seeds differ by far more
+        ([4.0, 5.0, 4.5], [3.0, 4.0, 3.5], "unclear", "unclear"),  # every seed agrees: p = 0.07
+        ([4.0, 5.0], [2.0, 3.0], "unclear", "unclear"),  # two seeds agree one time in two
+        ([8.0, 8.0, 8.0], [4.0, 4.0, 4.0], "helped", "harmed"),  # without any spread
+        ([8.0, 8.0, 8.0], [8.0, 8.0, 8.0], "unclear", "unclear"),
         ([4.0], [1.0], "unclear", "unclear"),  # one seed says nothing
     ],
 )
-def test_a_verdict_needs_all_seeds_and_more_than_their_spread(without, found, lower, higher):
+def test_a_verdict_needs_more_than_the_seeds_spread(without, found, lower, higher):
     assert comparison(without, found).effect("FID", "with", "lower") == lower
     assert comparison(without, found).effect("FID", "with", "higher") == higher
+
+
+def test_where_nothing_differs_a_verdict_is_rarely_wrong():
+    seeds = np.random.default_rng(0).normal(size=(2, 400, 4))
+    told = [comparison(*pair).effect("FID", "with", "lower") for pair in seeds.swapaxes(0, 1)]
+    assert 0.02 < np.mean([effect != "unclear" for effect in told]) < 0.08
+
+
+def test_the_chance_of_a_difference_is_that_of_welchs_test():
+    # worked by hand: t = 2 / sqrt(0.25 / 3 + 0.25 / 3) with 4 degrees of freedom
+    p = comparison([4.0, 5.0, 4.5], [2.0, 3.0, 2.5]).p_value("FID", "with")
+    np.testing.assert_allclose(p, 2 * stats.t.sf(2 / np.sqrt(0.5 / 3), 4))
 
 
 def test_every_variant_is_trained_with_every_seed(capsys):
@@ -36,15 +51,16 @@ def test_every_variant_is_trained_with_every_seed(capsys):
         runs.append((variant, seed))
         return {"modes": variant * seed}
 
-    found = compare.compare({"without": 1, "with": 3}, train, seeds=(1, 2))
-    assert sorted(runs) == [(1, 1), (1, 2), (3, 1), (3, 2)]
-    assert found.values("modes") == {"without": [1, 2], "with": [3, 6]}
-    assert "| with | 4.5 ± 2.1 |" in found._repr_markdown_()
+    found = compare.compare({"without": 1, "with": 5}, train, seeds=(4, 5, 6))
+    assert sorted(runs) == [(1, 4), (1, 5), (1, 6), (5, 4), (5, 5), (5, 6)]
+    assert found.values("modes") == {"without": [4, 5, 6], "with": [20, 25, 30]}
+    assert "| with | 25 ± 5 |" in found._repr_markdown_()
     found.verdict("modes", "higher")
     said = capsys.readouterr().out
-    assert "seed 2  with: modes 6" in said
+    assert "seed 5  with: modes 25" in said
     assert (
-        "with: modes 1.5 → 4.5 (higher is better), better for 2 of 2 seeds: it helped here" in said
+        "with: modes 5 → 25 (higher is better), better for 3 of 3 seeds: it helped here (p = 0.017)"
+        in said
     )
 
 
