@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli
+from gan_common import cli, compare
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -174,23 +174,16 @@ def verdict(findings: list[list[str]]) -> str:
 def effects(row: dict, plain: dict) -> dict[str, str]:
     """For each measure whether a row "helps", "harms", or shows "no clear difference" to the plain runs.
 
-    A difference is clear when it is more than twice its standard error, √(s²/n + s₀²/n₀); with a single
-    seed nothing is.
+    A difference is clear by the t-test of `gan_common.compare`.
     """
     found = {}
     for measure, more_is_better in MEASURES.items():
         task = "ring" if measure == "modes" else "mnist5k"
-        if f"{task}_mean" not in row or f"{task}_mean" not in plain:
+        if task not in row or task not in plain:
             continue
-        difference = row[f"{task}_mean"][measure] - plain[f"{task}_mean"][measure]
-        spreads = [cells[f"{task}_std"][measure] for cells in (row, plain)]
-        counts = [cells[f"{task}_seeds"] for cells in (row, plain)]
-        if None in spreads:
-            found[measure] = "no clear difference"
-            continue
-        error = sum(s**2 / n for s, n in zip(spreads, counts, strict=True)) ** 0.5
-        clear = abs(difference) > 2 * error
-        better = difference > 0 if more_is_better else difference < 0
+        without, values = ([cell[measure] for cell in cells[task]] for cells in (plain, row))
+        clear = compare.p_value(without, values) < compare.SIGNIFICANCE
+        better = (statistics.fmean(values) > statistics.fmean(without)) == more_is_better
         found[measure] = ("helps" if better else "harms") if clear else "no clear difference"
     return found
 

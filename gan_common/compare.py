@@ -15,6 +15,23 @@ from gan_common import figures, lesson
 SIGNIFICANCE = 0.05  # a verdict is wrong about one time in twenty where nothing differs
 
 
+def p_value(without: Sequence[float], found: Sequence[float]) -> float:
+    """How often seeds by themselves make the means of two trainings differ by as much as here.
+
+    Welch's t-test, two-sided; 1 where a training has a single seed, which has no spread to compare with.
+
+    Args:
+        without, found: a number for each seed of one and of the other training.
+    """
+    from scipy import stats
+
+    if min(len(without), len(found)) < 2:
+        return 1.0
+    told = [(np.mean(values), _spread(values), len(values)) for values in (without, found)]
+    p = stats.ttest_ind_from_stats(*told[0], *told[1], equal_var=False).pvalue
+    return 1.0 if np.isnan(p) else float(p)  # not a number: all the same, in both
+
+
 class Comparison:
     """The numbers of variants × seeds.
 
@@ -56,19 +73,9 @@ class Comparison:
         return "\n".join([*lines, "", f"mean ± standard deviation over {count} seeds"])
 
     def p_value(self, measure: str, variant: str) -> float:
-        """How often the seeds by themselves would make a difference from the first variant as large as this.
-
-        Welch's t-test, two-sided; 1 for a single seed, which has no spread to compare with.
-        """
-        from scipy import stats
-
+        """That of a variant against the first one."""
         values = self.values(measure)
-        samples = next(iter(values.values())), values[variant]
-        if len(samples[0]) < 2:
-            return 1.0
-        told = [(np.mean(found), _spread(found), len(found)) for found in samples]
-        p = stats.ttest_ind_from_stats(*told[0], *told[1], equal_var=False).pvalue
-        return 1.0 if np.isnan(p) else float(p)  # not a number: all the same, in both
+        return p_value(next(iter(values.values())), values[variant])
 
     def effect(self, measure: str, variant: str, better: str) -> str:
         """`helped`, `harmed` or `unclear`, against the first variant: what `p_value` allows to say.
