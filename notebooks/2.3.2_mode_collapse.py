@@ -156,7 +156,7 @@ figures.points(
 )
 
 # %% [markdown]
-# **The verdict?** It is computed: every seed must agree, by more than the seeds' spread.
+# **The verdict?** It is computed: a t-test asks whether the seeds by themselves would make such a difference.
 
 # %%
 result.verdict("modes", "higher")

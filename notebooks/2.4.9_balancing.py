@@ -95,7 +95,7 @@ figures.lines(
 result.figure("JS", "Distance of forgery and data at the end", "JS, nats, lower is better")
 
 # %% [markdown]
-# **The verdict?** It is computed: every seed must agree, by more than the seeds' spread.
+# **The verdict?** It is computed: a t-test asks whether the seeds by themselves would make such a difference.
 
 # %%
 result.verdict("JS", "lower")
