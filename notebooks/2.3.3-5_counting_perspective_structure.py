@@ -73,10 +73,10 @@ figures.pictures(
 # discs, or a box from two sides at once: D looks at parts, and the parts are right.
 
 # %%
-count = lesson.pick(500, 32)
+count = lesson.pick(300, 32)
 steps = {
-    "count": lesson.pick(700, 2),
-    "perspective": lesson.pick(500, 2),
+    "count": lesson.pick(500, 2),
+    "perspective": lesson.pick(450, 2),
     "structure": lesson.pick(500, 2),
 }
 gallery = {}
@@ -107,7 +107,7 @@ figures.columns(
 
 # %%
 for family in sets:
-    pictures = gallery[family, "{}", 1][:200]
+    pictures = gallery[family, "{}", 1]
     measured = shape_measures.measure_each(pictures, family)
     bad = [i for i, one in enumerate(measured) if not one.ok][:6]
     if bad:
@@ -117,28 +117,28 @@ for family in sets:
             figures.framed(pictures[bad], [[v.box for v in measured[i].violations] for i in bad]),
             f"{family}: the most frequent fault is “{most}”, in {kinds[most]:.0%} of the pictures",
             columns=6,
-            labels=[measured[i].reason.split(",")[0][:20] for i in bad],
+            labels=[measured[i].reason.split(",")[0].replace(" ", "\n", 1) for i in bad],
         )
         display(figure)
 
 # %% [markdown]
 # ## Cured?
 #
-# For each failure one of the remedies that the chapter, or common sense, proposes:
+# Remedies that the chapter, or common sense, proposes:
 #
-# - counting: D compares the samples of a batch, `minibatch` (2.4.2);
 # - perspective: tell both networks what they look at, `--preset cgan` with the angle as the class;
-# - structure: let D see more of the picture at once, `--discriminator_kernel 6`.
+# - structure: let D see more of the picture at once, `--discriminator_kernel 6`;
+# - counting: none of those tried in longer trainings (`make shapes`) made most counts right, `minibatch`
+#   (2.4.2) and conditioning among them, so it is left to the exercises.
 #
-# **Does it help?** The same steps, two seeds.
+# **Does it help?** The same steps, three seeds.
 
 # %%
 remedies = {
-    "count": ("minibatch", {"tricks": ("minibatch",)}),
     "perspective": ("told the angle", {"preset": "cgan"}),
     "structure": ("larger kernels", {"discriminator_kernel": 6}),
 }
-chosen = lesson.pick(tuple(remedies), ("count",))
+chosen = lesson.pick(tuple(remedies), ("structure",))
 results = {}
 for family in chosen:
     name, flags = remedies[family]
@@ -146,7 +146,7 @@ for family in chosen:
     results[family] = compare.compare(
         {"plain": {}, name: flags},
         lambda flags, seed, family=family: run(family, flags, seed),
-        seeds=lesson.pick((1, 2), (1,)),
+        seeds=lesson.pick((1, 2, 3), (1,)),
     )
 
 # %% [markdown]
@@ -161,7 +161,7 @@ every = {
 figures.bars(every, "Share of wrong pictures, plain and with a remedy", "share, lower is better")
 
 # %% [markdown]
-# **The verdict?** It is computed: every seed must agree, by more than the seeds' spread.
+# **The verdict?** It is computed: a t-test asks whether the seeds by themselves would make such a difference.
 
 # %%
 for family, result in results.items():
@@ -172,5 +172,6 @@ for family, result in results.items():
 # ## Exercises
 #
 # 1. Train longer, `steps[family] = 2000`: which mistakes were mere blur, and which stay?
-# 2. Another remedy: `run("structure", {"tricks": ("spectral_norm",)}, 1)`.
+# 2. Another remedy: `run("structure", {"tricks": ("spectral_norm",)}, 1)`. And does D count better when it compares the
+#    samples of a batch? `run("count", {"tricks": ("minibatch",)}, 1)`.
 # 3. Can you fool the measure? Draw with `shapes.draw_count([5], rng)` and ask `shape_measures.measure_count` about it.
