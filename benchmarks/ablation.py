@@ -158,7 +158,6 @@ def summarised(cells: dict) -> dict:
             name: statistics.stdev(values) if len(values) > 1 else None
             for name, values in numbers.items()
         }
-        result[f"{task}_seeds"] = len(cells[task])
     if "mnist5k" in cells:
         result["verdict"] = verdict([cell["findings"] for cell in cells["mnist5k"]])
     return result
@@ -182,9 +181,9 @@ def effects(row: dict, plain: dict) -> dict[str, str]:
         if task not in row or task not in plain:
             continue
         without, values = ([cell[measure] for cell in cells[task]] for cells in (plain, row))
-        clear = compare.p_value(without, values) < compare.SIGNIFICANCE
-        better = (statistics.fmean(values) > statistics.fmean(without)) == more_is_better
-        found[measure] = ("helps" if better else "harms") if clear else "no clear difference"
+        sign = compare.clear_sign(without, values)
+        told = {0: "no clear difference", 1 if more_is_better else -1: "helps"}
+        found[measure] = told.get(sign, "harms")
     return found
 
 

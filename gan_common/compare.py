@@ -32,6 +32,12 @@ def p_value(without: Sequence[float], found: Sequence[float]) -> float:
     return 1.0 if np.isnan(p) else float(p)  # not a number: all the same, in both
 
 
+def clear_sign(without: Sequence[float], found: Sequence[float]) -> int:
+    """1 or -1 where `found` is larger or smaller by more than the seeds by themselves make; else 0."""
+    clear = p_value(without, found) < SIGNIFICANCE
+    return int(np.sign(np.mean(found) - np.mean(without))) if clear else 0
+
+
 class Comparison:
     """The numbers of variants × seeds.
 
@@ -78,7 +84,7 @@ class Comparison:
         return p_value(next(iter(values.values())), values[variant])
 
     def effect(self, measure: str, variant: str, better: str) -> str:
-        """`helped`, `harmed` or `unclear`, against the first variant: what `p_value` allows to say.
+        """`helped`, `harmed` or `unclear`, against the first variant: see `clear_sign`.
 
         Args:
             better: "lower" or "higher".
@@ -86,10 +92,8 @@ class Comparison:
         if better not in ("lower", "higher"):
             raise ValueError(f'better must be "lower" or "higher". Received: better={better!r}')
         values = self.values(measure)
-        gain = np.mean(values[variant]) - np.mean(next(iter(values.values())))
-        if self.p_value(measure, variant) >= SIGNIFICANCE:
-            return "unclear"
-        return "helped" if (gain > 0) == (better == "higher") else "harmed"
+        sign = clear_sign(next(iter(values.values())), values[variant])
+        return {0: "unclear", 1 if better == "higher" else -1: "helped"}.get(sign, "harmed")
 
     def verdict(self, measure: str, better: str) -> None:
         """Print what the numbers say of each variant against the first, in a sentence each."""
@@ -103,9 +107,10 @@ class Comparison:
                 "harmed": "it did harm here",
                 "unclear": "no difference that the seeds would not make by themselves",
             }[self.effect(measure, name, better)]
-            told += f" (p = {self.p_value(measure, name):.2g})"
             if len(pairs) == 1:
                 told = "one seed decides nothing"
+            else:
+                told += f" (p = {self.p_value(measure, name):.2g})"
             print(
                 f"{name}: {measure} {np.mean(values[names[0]]):.3g} → {np.mean(values[name]):.3g} "
                 f"({better} is better), better for {wins} of {len(pairs)} seeds: {told}"

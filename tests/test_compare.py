@@ -19,6 +19,9 @@ def comparison(without, found):
     [
         ([4.0, 5.0, 4.5], [2.0, 3.0, 2.5], "helped", "harmed"),
         ([2.0, 3.0, 2.5], [4.0, 5.0, 4.5], "harmed", "helped"),
+        ([4.0, 5.0], [4.0, 3.0], "unclear", "unclear"),  # no difference for one seed
+        ([4.0, 8.0], [3.9, 7.9], "unclear", "unclear"),  # all agree, but seeds differ by far more
+        ([4.0, 4.0], [3.0, 5.0], "unclear", "unclear"),
         ([4.0, 5.0, 6.0], [4.1, 5.1, 6.1], "unclear", "unclear"),  # seeds differ by far more
         ([4.0, 5.0, 4.5], [3.0, 4.0, 3.5], "unclear", "unclear"),  # every seed agrees: p = 0.07
         ([4.0, 5.0], [2.0, 3.0], "unclear", "unclear"),  # two seeds agree one time in two
