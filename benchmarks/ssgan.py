@@ -139,8 +139,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
             given = {**flags, "data_dir": options.data_dir}
             summary = running.train("ssgan_tf", folder, given, measured="test_error")
             found[kind][str(seed)] = summary | {"flags": flags, "held_out": _held_out(folder)}
-            content = _content(name, row, found)
-            cli.write_json(path, content)
+            cli.write_json(path, _content(name, row, found))
     content = _content(name, row, found)
     _report(name, row, content["test_error_percent"], found, results)
     return content
@@ -212,7 +211,7 @@ def _held_out(folder: Path) -> dict[str, list]:
     steps, errors = [], []
     for row in runs.Run(folder).rows():
         error = row["held_out_error"]
-        if error < 1 and error != (errors or [None])[-1]:  # 1: not looked yet
+        if error < 1 and (not errors or error != errors[-1]):  # 1: not looked yet
             steps.append(int(row["step"]))
             errors.append(error)
     return {"steps": steps, "errors": errors}
