@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
+from benchmarks import running
 from gan_common import cli, readers
 from gan_common.cli import flag
 from gan_common.errors import UserError
@@ -305,8 +306,8 @@ def _main(argv) -> int:
     options = Options(**cli.parse(Options, argv, __doc__))
     path = Path(options.json) if options.json else None
     counts: dict[str, Counter] = {}
-    if path and path.exists():  # a run in several sittings
-        counts = {name: Counter(c) for name, c in json.loads(path.read_text())["files"].items()}
+    if path:  # goes on with what an earlier command counted
+        counts = {name: Counter(c) for name, c in running.table(path, "files")["files"].items()}
     start = shown = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         targets = make_targets(Path(folder))

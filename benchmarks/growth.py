@@ -8,10 +8,10 @@ its own.  Where a cell is in the file already it is not measured again.
 """
 
 import dataclasses
-import json
 import statistics
 from pathlib import Path
 
+from benchmarks import running
 from gan_common import cli
 from gan_common.cli import flag
 
@@ -54,8 +54,7 @@ def main(argv=None) -> None:
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
     path = Path(options.json)
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    found = {"command": "python -m benchmarks.growth", "cells": found.get("cells", {})}
+    found = {"command": "python -m benchmarks.growth"} | running.table(path, "cells")
     for name, (maker, arguments) in cells().items():
         if name not in found["cells"]:
             found["cells"][name] = measure(maker, arguments, options.rounds, options.seconds)

@@ -12,6 +12,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from benchmarks import running
 from gan_common import cli, modes
 from gan_common.cli import flag
 from gan_common.errors import UserError
@@ -111,19 +112,9 @@ def _table(options: Options) -> Path:
 
 
 def table(options: Options) -> dict:
-    """What the file holds, or an empty table.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = _table(options)
-    if not path.exists():
-        command = f"python -m benchmarks.modes --task {options.task} --seeds {options.seeds}"
-        return {"command": command, "settings": {}}
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete it or restore it") from error
+    """What the file holds, or an empty table."""
+    command = f"python -m benchmarks.modes --task {options.task} --seeds {options.seeds}"
+    return {"command": command} | running.table(_table(options), "settings")
 
 
 def measure(name: str, setting: modes.Options, options: Options) -> None:

@@ -1,5 +1,6 @@
-"""A training as a process of its own, started, taken up again, or found to be done."""
+"""What is done already: a training as a process of its own, and a table that grows over several commands."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -35,3 +36,25 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
         if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
             raise UserError(f"{folder}: the training did not end; its message is above")
     return {k: v for k, v in cli.read_summary(folder).items() if k != "versions"}
+
+
+def table(path: Path, part: str) -> dict:
+    """What an earlier command wrote into its table; without one, an object whose `part` is empty.
+
+    Args:
+        path: of the JSON file.
+        part: the entry that grows, an object of objects.
+
+    Raises:
+        UserError: the file is damaged, or something else.
+    """
+    if not path.exists():
+        return {part: {}}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = found[part].values()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
+    if not all(isinstance(row, dict) for row in rows):
+        raise UserError(f"{path}: is no table of this command ({part} is damaged); remove it")
+    return found

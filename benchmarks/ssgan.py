@@ -10,7 +10,6 @@ The errors of the table are those of the test split, looked at once, with the la
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -147,14 +146,11 @@ def measure(name: str, row: Row, options: Options) -> dict:
 
 def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
     """The runs of an earlier command: kind → seed → its summary, flags and held-out errors."""
-    try:
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
-        return {
-            kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
-            for kind in row.kinds
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
+    runs = running.table(path, "runs")["runs"]
+    return {
+        kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
+        for kind in row.kinds
+    }
 
 
 def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> dict:
