@@ -24,6 +24,8 @@ LONG = QUICK | {"steps": 100_000}
 LONG_TRICKS = ("lr_decay", "weight_average")
 # With D's rate that of G the plain GAN keeps its modes: here labels have something to harm.
 EQUAL = QUICK | {"discriminator_lr": 1e-3}
+# A step of unrolling costs that of eight others: a tenth of LONG's steps.
+FALLING = EQUAL | {"steps": 10_000}
 # name → what is typed after `python -m gan_common.modes`.
 POINT_SETTINGS: dict[str, dict] = {
     "plain": QUICK,
@@ -45,6 +47,8 @@ POINT_SETTINGS: dict[str, dict] = {
     "equal rates, labels 0.9 and 0.1": EQUAL | {"tricks": ("label_smoothing", "fake_smoothing")},
     "equal rates, labels 0.9 and 0.3": EQUAL
     | {"tricks": ("label_smoothing", "fake_smoothing"), "beta": 0.3},
+    "equal rates, falling": FALLING | {"tricks": LONG_TRICKS},
+    "equal rates, falling, unrolled": FALLING | {"tricks": (*LONG_TRICKS, "unrolled")},
     "long": LONG | {"tricks": LONG_TRICKS},
     "long, packing": LONG | {"tricks": (*LONG_TRICKS, "packing")},
     "cured": {"preset": "cured"},
