@@ -68,8 +68,18 @@ ROWS: dict[str, Row] = {
         1,
         2.0,
     ),
-    # 25 is not the same number of each class; 20 is the harder task.
-    "mnist20": Row("MNIST, 20 labels", _mnist(20, max_minutes=10), BOTH, 2),
+    # 25 is not the same number of each class; 20 is the harder task.  With D's own present word as the target
+    # two or three classes of the ten are lost to their neighbours; averaged weights also balance the classes.
+    "mnist20": Row(
+        "MNIST, 20 labels",
+        _mnist(20, max_minutes=10),
+        {
+            "SSGAN": {"consistency_target": "average", "labels_first": 0.2},
+            "SSGAN, D's own word": {},
+            "baseline": BASELINE,
+        },
+        2,
+    ),
     "mnist50": Row("MNIST, 50 labels", _mnist(50, max_minutes=10), BOTH, 2),
     "mnist1000": Row("MNIST, 1,000 labels", _mnist(1000, max_minutes=10), BOTH, 2),
     "cifar4000": Row(
