@@ -74,21 +74,17 @@ figures.pictures(
 
 # %%
 count = lesson.pick(300, 32)
-steps = {
-    "count": lesson.pick(500, 2),
-    "perspective": lesson.pick(450, 2),
-    "structure": lesson.pick(500, 2),
-}
+steps = lesson.pick(700, 2)
 gallery = {}
 
 
 def run(family, flags, seed):
     key = family, str(flags), seed
     if key not in gallery:  # else it has been trained already
-        width = lesson.pick(12, 4)
         gan, _ = train.trial(
-            sets[family], steps[family], seed=seed, width=width, precision="auto", **flags
-        )
+            sets[family], steps, seed=seed, width=lesson.pick(12, 4), batch_size=32, precision="auto",
+            **flags,
+        )  # fmt: skip
         gallery[key], _ = sampling.draw(gan, count, seed)
     return {"wrong": shape_measures.measure(gallery[key], family)["wrong"]}
 
@@ -131,22 +127,22 @@ for family in sets:
 # - counting: none of those tried in longer trainings (`make shapes`) made most counts right, `minibatch`
 #   (2.4.2) and conditioning among them, so it is left to the exercises.
 #
-# **Does it help?** The same steps, three seeds.
+# **Does it help?** The same steps; the larger kernels with three seeds, and to tell the angle, for want of time, with one.
 
 # %%
 remedies = {
     "perspective": ("told the angle", {"preset": "cgan"}),
     "structure": ("larger kernels", {"discriminator_kernel": 6}),
 }
-chosen = lesson.pick(tuple(remedies), ("structure",))
+seeds = lesson.pick({"perspective": (1,), "structure": (1, 2, 3)}, {"structure": (1,)})
 results = {}
-for family in chosen:
+for family in seeds:
     name, flags = remedies[family]
     print(family)
     results[family] = compare.compare(
         {"plain": {}, name: flags},
         lambda flags, seed, family=family: run(family, flags, seed),
-        seeds=lesson.pick((1, 2, 3), (1,)),
+        seeds[family],
     )
 
 # %% [markdown]
@@ -171,7 +167,7 @@ for family, result in results.items():
 # %% [markdown]
 # ## Exercises
 #
-# 1. Train longer, `steps[family] = 2000`: which mistakes were mere blur, and which stay?
-# 2. Another remedy: `run("structure", {"tricks": ("spectral_norm",)}, 1)`. And does D count better when it compares the
+# 1. Was one seed lucky? `seeds["perspective"] = (1, 2, 3, 4)`, and the last cells again.
+# 2. Train longer, `steps = 3000; run("structure", {}, 4)`: which mistakes were mere blur, and which stay?
+# 3. Another remedy: `run("structure", {"tricks": ("spectral_norm",)}, 1)`. And does D count better when it compares the
 #    samples of a batch? `run("count", {"tricks": ("minibatch",)}, 1)`.
-# 3. Can you fool the measure? Draw with `shapes.draw_count([5], rng)` and ask `shape_measures.measure_count` about it.
