@@ -52,9 +52,8 @@ def table(path: Path, part: str) -> dict:
         return {part: {}}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        rows = found[part].values()
+        if not all(isinstance(row, dict) for row in found[part].values()):
+            raise TypeError(f"{part} is damaged")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
-    if not all(isinstance(row, dict) for row in rows):
-        raise UserError(f"{path}: is no table of this command ({part} is damaged); remove it")
     return found

@@ -157,10 +157,13 @@ def measure(name: str, row: Row, options: Options) -> dict:
 def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
     """The runs of an earlier command: kind → seed → its summary, flags and held-out errors."""
     runs = running.table(path, "runs")["runs"]
-    return {
-        kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
-        for kind in row.kinds
-    }
+    try:
+        return {
+            kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
+            for kind in row.kinds
+        }
+    except TypeError as error:
+        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
 
 
 def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> dict:
