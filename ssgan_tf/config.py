@@ -221,14 +221,13 @@ PRESETS: dict[str, dict] = {
 # What the nets for 32×32 colour pictures have instead.
 COLOUR: dict[str, dict] = {
     "fast": {
-        "labelled_batch": 64,
         "augment": ("shift", "flip", "affine", "color", "cutout"),
         "labelled_augment": ("shift", "flip", "cutout"),
         "unsupervised_weight": 0.3,
         "consistency_threshold": 0.8,
         "consistency_target": "average",
-        "game_batch": 32,
-        "labels_first": 0.2,
+        "game_batch": 16,
+        "labels_first": 0.1,
     },
     "improved": {
         "feature_norm": "l1",

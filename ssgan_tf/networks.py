@@ -118,23 +118,37 @@ def _window(shape, seed, stddev: float, dtype) -> tf.Tensor:
 
 
 class Dropout(layers.Layer):
-    """Sets a share `rate` of the values to 0 in training and divides the others by 1 − rate."""
+    """Sets a share `rate` of the values to 0 in training and divides the others by 1 − rate.
+
+    A byte decides on a value, a quarter of what drawing a float32 for it costs.
+
+    Args:
+        rate: in [0, 1); taken to the nearest 1/256.
+    """
 
     def __init__(self, rate, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be in [0, 1). Received: rate={rate}")
         self.rate = rate
+        self.dropped_bytes = min(round(256 * rate), 255)
 
     def call(self, inputs, seed=None):
         if seed is None:
             return inputs
-        draws = share(tf.random.stateless_uniform(_whole_shape(inputs), seed, alg="philox"))
-        kept = draws >= self.rate
-        return inputs * tf.cast(kept, inputs.dtype) / (1 - self.rate)
+        kept = share(_random_bytes(_whole_shape(inputs), seed)) >= self.dropped_bytes
+        return inputs * (tf.cast(kept, inputs.dtype) * (256 / (256 - self.dropped_bytes)))
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+def _random_bytes(shape, seed) -> tf.Tensor:
+    """uint8 numbers of this shape, each of the 256 values as often."""
+    size = tf.reduce_prod(shape)
+    words = [(size + 3) // 4]
+    words = tf.random.stateless_uniform(words, seed, None, None, tf.uint32, alg="philox")
+    return tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size], shape)
 
 
 # ------------------------------------------------------------------------ discriminator

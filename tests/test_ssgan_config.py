@@ -61,7 +61,7 @@ def test_the_presets_values_give_way_to_what_was_typed():
     assert resolve({**colour, "consistency_target": "present"}).game_batch is None
     alone = resolve({**colour, "weight_average": 0.0})
     assert (alone.consistency_target, alone.game_batch) == ("present", None)
-    assert resolve({**colour, "consistency_weight": 0.0}).game_batch == 32
+    assert resolve({**colour, "consistency_weight": 0.0}).game_batch == 16
 
 
 def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
