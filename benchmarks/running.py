@@ -55,5 +55,10 @@ def table(path: Path, part: str) -> dict:
         if not all(isinstance(row, dict) for row in found[part].values()):
             raise TypeError(f"{part} is damaged")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
+        raise damaged(path, error) from error
     return found
+
+
+def damaged(path: Path, error: Exception) -> UserError:
+    """What to say of a table that cannot be gone on with."""
+    return UserError(f"{path}: is no table of this command ({error}); remove it")

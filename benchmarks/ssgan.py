@@ -21,7 +21,7 @@ from gan_common import cli
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
-SAME_STEPS, SAME_TIME = "as many steps as", "as many minutes as"
+SAME_STEPS = "as many steps as"
 BASELINE = {"baseline": True, SAME_STEPS: "SSGAN"}
 # What each part of D's loss is worth: the classifier, with one of the other two parts, with both.
 PARTS = {
@@ -39,7 +39,7 @@ class Row:
     Attributes:
         title: for the figure.
         flags: of every run.
-        kinds: name → further flags.  A kind may take its length from another of the same seed.
+        kinds: name → further flags.  A kind may take its steps from another of the same seed.
         seeds: how many, from 1 on.
         required: error in percent that the mean of SSGAN must not exceed.
     """
@@ -86,7 +86,7 @@ ROWS: dict[str, Row] = {
     "cifar4000": Row(
         "CIFAR-10, 4,000 labels, 45 minutes",
         {**CIFAR, "max_minutes": 45},
-        {**BOTH, "baseline, equal time": {"baseline": True, SAME_TIME: "SSGAN"}},
+        {**BOTH, "baseline, equal time": {"baseline": True}},
         2,
         35.0,
     ),
@@ -139,8 +139,8 @@ def measure(name: str, row: Row, options: Options) -> dict:
     path = results / f"ssgan_{name}.json"
     found = _done(path, row)
     for seed in range(1, (options.seeds or row.seeds) + 1):
-        # A kind that takes its length from another comes after it.
-        for kind in sorted(row.kinds, key=lambda kind: _follows(row.kinds[kind]) is not None):
+        # A kind that takes its steps from another comes after it.
+        for kind in sorted(row.kinds, key=lambda kind: SAME_STEPS in row.kinds[kind]):
             summaries = {other: of.get(str(seed)) for other, of in found.items()}
             flags = {**flags_of(row, kind, summaries), "seed": seed}
             if found[kind].get(str(seed), {}).get("flags") == flags:
@@ -164,7 +164,7 @@ def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
             for kind in row.kinds
         }
     except TypeError as error:
-        raise UserError(f"{path}: is no table of this command ({error}); remove it") from error
+        raise running.damaged(path, error) from error
 
 
 def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> dict:
@@ -196,22 +196,13 @@ def flags_of(row: Row, kind: str, summaries: Mapping[str, dict | None]) -> dict:
         summaries: kind → the summary of the run of the same seed, for those that are done.
     """
     extra = dict(row.kinds[kind])
-    same_steps, same_time = extra.pop(SAME_STEPS, None), extra.pop(SAME_TIME, None)
+    same_steps = extra.pop(SAME_STEPS, None)
     flags = dict(row.flags)
-    if same_steps or same_time:
-        flags.pop("epochs", None)
-        flags.pop("steps", None)
-        flags.pop("max_minutes", None)
     if same_steps:
+        for length in ("epochs", "steps", "max_minutes"):
+            flags.pop(length, None)
         flags["steps"] = summaries[same_steps]["steps"]
-    if same_time:
-        flags["max_minutes"] = round(summaries[same_time]["seconds"] / 60, 2)
     return {**flags, **extra}
-
-
-def _follows(kind: Mapping[str, object]) -> str | None:
-    """The kind whose length this one takes, if any."""
-    return kind.get(SAME_STEPS) or kind.get(SAME_TIME)
 
 
 def _held_out(folder: Path) -> dict[str, list]:

@@ -60,7 +60,7 @@ class Config(cli.TrainingConfig):
         "table, or drawn anew (default: table)", choices=("table", "drawn"),
     )  # fmt: skip
     width: int | None = flag(
-        None, "filters of D's first layer (fast; default: by the pictures)", lower=1, upper=1024
+        None, "filters of D's first block (fast; default: 32)", lower=1, upper=1024
     )
     latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
     latent: str = flag(
@@ -224,10 +224,9 @@ COLOUR: dict[str, dict] = {
         "augment": ("shift", "flip", "affine", "color", "cutout"),
         "labelled_augment": ("shift", "flip", "cutout"),
         "unsupervised_weight": 0.3,
-        "consistency_threshold": 0.8,
         "consistency_target": "average",
         "game_batch": 16,
-        "labels_first": 0.1,
+        "labels_first": 0.05,
     },
     "improved": {
         "feature_norm": "l1",

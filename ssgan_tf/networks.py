@@ -131,13 +131,13 @@ class Dropout(layers.Layer):
         if not 0 <= rate < 1:
             raise ValueError(f"rate must be in [0, 1). Received: rate={rate}")
         self.rate = rate
-        self.dropped_bytes = min(round(256 * rate), 255)
 
     def call(self, inputs, seed=None):
         if seed is None:
             return inputs
-        kept = share(_random_bytes(_whole_shape(inputs), seed)) >= self.dropped_bytes
-        return inputs * (tf.cast(kept, inputs.dtype) * (256 / (256 - self.dropped_bytes)))
+        dropped = min(round(256 * self.rate), 255)  # of a byte's 256 values
+        kept = share(_random_bytes(_whole_shape(inputs), seed)) >= dropped
+        return inputs * (tf.cast(kept, inputs.dtype) * (256 / (256 - dropped)))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -219,44 +219,55 @@ def _apply(layer, x, training, seed, numbers):
 
 
 def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
-    """This project's own: few, small convolutions and average pooling.
+    """This project's own: few, small convolutions and average pooling at the end.
 
-    The first layer halves the size, where a convolution costs least for its width.  Grey pictures have
-    weights of normalised length; colour ones batch norm, with which D learns more in a step.
+    Grey pictures: weights of normalised length; the first layer halves the size, where a convolution costs
+    least for its width.  Colour ones: see `_colour_body`.
     """
     _check_size(config, image_shape, 4)
+    width = config.width or 32
+    body = _grey_body(width) if image_shape[-1] == 1 else _colour_body(config, width)
+    return Discriminator([*body, layers.GlobalAveragePooling2D()], [_logits(num_classes)])
+
+
+def _grey_body(width: int) -> list:
+    """(28, 28, 1) → (7, 7, 4·width)."""
 
     def conv(filters, kernel, stride=1):
         convolution = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
         return [WeightNormalization(convolution), layers.LeakyReLU(LEAK)]
 
-    def normed_conv(filters, kernel, stride=1):
-        convolution = layers.Conv2D(
-            filters, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal"
-        )
-        return [convolution, _batch_norm(config, momentum=0.9), layers.LeakyReLU(LEAK)]
+    return [
+        *conv(width, 5, 2),
+        *conv(width, 3),
+        *conv(2 * width, 3, 2),
+        *conv(2 * width, 3),
+        *conv(4 * width, 1),
+    ]
 
-    if image_shape[-1] > 1:
-        width = config.width or 64
-        body = [
-            *normed_conv(width, 4, 2),
-            *normed_conv(width, 3),
-            Dropout(0.2),
-            *normed_conv(2 * width, 3, 2),
-            *normed_conv(2 * width, 3),
-            *normed_conv(2 * width, 3),
-            Dropout(0.2),
-        ]
-    else:
-        width = config.width or 32
-        body = [
-            *conv(width, 5, 2),
-            *conv(width, 3),
-            *conv(2 * width, 3, 2),
-            *conv(2 * width, 3),
-            *conv(4 * width, 1),
-        ]
-    return Discriminator([*body, layers.GlobalAveragePooling2D()], [_logits(num_classes)])
+
+def _colour_body(config: Config, width: int) -> list:
+    """(32, 32, 3) → (4, 4, 4·width): batch norm, maxima over 2×2 in the first convolution of each block.
+
+    Source: the network of Jordan 2024 (2404.00498), section 3, at half its width.  Its first layer, which
+    is 2×2, keeps the size: sides of 32, 16, 8, 4 take two thirds of the time of 31, 15, 7, 3.  Means over
+    2×2, whose gradients are not sparse (section 2.4.7), were worse: 31.8% of held-out pictures wrong and not
+    27.8 after 9 minutes of CIFAR-10 with 4,000 labels (seed 3).
+    """
+
+    def conv(filters, *pool):
+        convolution = layers.Conv2D(
+            filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
+        )
+        return [convolution, *pool, _batch_norm(config, momentum=0.9), layers.LeakyReLU(LEAK)]
+
+    body = [
+        layers.Conv2D(max(1, 3 * width // 4), 2, padding="same", kernel_initializer="he_normal"),
+        layers.LeakyReLU(LEAK),
+    ]
+    for filters in (width, 4 * width, 4 * width):
+        body += [*conv(filters, layers.MaxPooling2D(2)), *conv(filters)]
+    return body
 
 
 def improved_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:

@@ -207,6 +207,20 @@ def test_the_statistics_that_d_keeps_are_those_of_real_pictures_alone(preset, vi
         np.testing.assert_allclose(now, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_the_colour_discriminator_of_fast_halves_the_side_three_times():
+    gan = models.build(resolve({"dataset": "cifar10"}), (32, 32, 3), 10)
+    convolutions, sides, x = [], [], tf.zeros((1, 32, 32, 3))
+    for layer in gan.discriminator.body[:-1]:
+        x = networks._apply(layer, x, False, None, None)
+        if isinstance(layer, keras.layers.Conv2D):
+            convolutions.append((layer.filters, layer.kernel_size[0]))
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            sides.append(x.shape[1])
+    assert convolutions == [(24, 2), (32, 3), (32, 3), *[(128, 3)] * 4]
+    assert sides == [16, 8, 4]
+    assert x.shape == (1, 4, 4, 128)
+
+
 def test_a_reference_batch_is_the_generators_alone():
     gan = build((16, 16, 3), COLOURED, preset="reference", tricks=("virtual_batch_norm",))
     kinds = {type(layer).__name__ for layer in gan.discriminator.body}
