@@ -47,7 +47,8 @@ class Run:
         self.folder = Path(folder)
         self.metrics_file = self.folder / "metrics.csv"
         self._writer = None
-        self._logged: int | None = None  # rows so far, once one was logged
+        self._columns: list[str] | None = None  # of metrics.csv, once a row was logged
+        self._logged: int | None = None  # rows so far, likewise
 
     @classmethod
     def create(cls, config: dict, run_dir: str | None, package: str, dataset: Dataset) -> "Run":
@@ -136,10 +137,16 @@ class Run:
     # ------------------------------------------------------------------ curves
 
     def log(self, row: Mapping[str, float]) -> None:
-        """Append a row to metrics.csv and to TensorBoard.  `row["step"]` is the x axis."""
+        """Append a row to metrics.csv and to TensorBoard.  `row["step"]` is the x axis.
+
+        The file keeps the columns that it began with, in their order: what a row has besides is left out of
+        it, and what it lacks is nan.
+        """
+        if self._columns is None:
+            self._columns = next(csv.reader(self._lines()), list(row))
         try:
             with open(self.metrics_file, "a", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, fieldnames=list(row))
+                table = csv.DictWriter(file, self._columns, restval="nan", extrasaction="ignore")
                 if file.tell() == 0:
                     table.writeheader()
                 table.writerow(row)

@@ -78,6 +78,20 @@ def test_rows_are_means_over_the_steps_since_the_row_before(run):
     ]
 
 
+def test_each_number_goes_below_its_own_name_in_whatever_order_it_comes(run):
+    run.log({"step": 1, "d_loss": 0.5, "g_loss": 2.0})
+    run.log({"step": 2, "g_loss": 3.0, "d_loss": 0.25})
+    again = runs.Run(run.folder)  # goes on with the columns that are there
+    again.log({"g_loss": 4.0, "new": 7.0, "step": 3})
+    assert run.rows()[:2] == [
+        {"step": 1, "d_loss": 0.5, "g_loss": 2.0},
+        {"step": 2, "d_loss": 0.25, "g_loss": 3.0},
+    ]
+    last = run.rows()[2]
+    assert (last["step"], last["g_loss"], "new" in last) == (3, 4.0, False)
+    assert np.isnan(last["d_loss"])
+
+
 def test_an_interrupted_run_ends_as_one_that_was_not(run, tmp_path):
     variable = keras.Variable(0.0)
     train(make_recorder(run, variable), variable, until=13)  # dies between two checkpoints
