@@ -1,8 +1,10 @@
-"""Settings every test shares: TensorFlow without its start-up noise, no network, SIGINT as on a terminal."""
+"""Settings every test shares: TensorFlow without its start-up noise, no network, signals as on a terminal."""
 
 import signal
 
 import gan_common.quiet  # noqa: F401
 
-# A shell that starts the tests in the background has them ignore SIGINT, and the trainings here with them.
+# A shell that starts the tests in the background has them ignore SIGINT, nohup has them ignore SIGHUP, and
+# the trainings here with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -391,6 +391,7 @@ def eager_doctor(monkeypatch):
         monkeypatch.setattr(doctor, name, 10.0)
     for name in ("WON_ACCURACY", "AHEAD_ACCURACY"):
         monkeypatch.setattr(doctor, name, 0.0)
+    monkeypatch.setattr(doctor, "LOSS_SPREAD", 10.0)  # of the first two steps it may be anything
     monkeypatch.setattr(treatment, "MOST_HELD", 3)
     monkeypatch.setattr(doctor, "CAUGHT_UP", -1.0)
     # --generator_loss: D's verdict is not what `fast` follows.
