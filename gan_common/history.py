@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from gan_common.treatment import GO_ON
+
 
 class History:
     """Stands where `gan_common.recorder.Recorder` does in both packages' `fit`, and writes nothing.
@@ -15,7 +17,8 @@ class History:
         draw_samples: () → pictures of one fixed set of latents; None keeps no samples.
         sample_every: steps from one sample to the next; by default only the last one is taken.
         on_sample: called with this object after each sample, to show the training as it goes.
-        treatment: a `treatment.Treatment` that watches the training's health, and may end it.
+        treatment: a `treatment.Treatment` that watches the training's health, and may end it; also before
+            the first step.
 
     Attributes:
         step: steps done.
@@ -41,11 +44,15 @@ class History:
             raise ValueError(f"total_steps must be at least 1. Received: total_steps={total_steps}")
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
         self.draw_samples, self.sample_every, self.on_sample = draw_samples, sample_every, on_sample
-        self.treatment, self._stopped = treatment, False
+        self.treatment = treatment
         self.step, self.seconds = 0, 0.0
         self.rows: list[dict[str, float]] = []
         self.samples: dict[int, np.ndarray] = {}
         self._mark: float | None = None
+        # Without checkpoints there is no going back: whatever is not GO_ON is the end.
+        self._stopped = treatment is not None and treatment.start() != GO_ON
+        if self._stopped:
+            self._draw()
 
     @property
     def finished(self) -> bool:
@@ -60,17 +67,21 @@ class History:
         self.step = step
         self.rows.append({"step": step, **{name: float(v) for name, v in values.items()}})
         if self.treatment is not None:
-            # Without checkpoints there is no going back: whatever is not "go on" is the end.
-            self._stopped = self.treatment.after_step(step, self.rows[-1]) != "go on"
+            self._stopped = self.treatment.after_step(step, self.rows[-1]) != GO_ON
             d_rate, g_rate = self.treatment.rates
             self.rows[-1] |= {"d_rate": d_rate, "g_rate": g_rate}
         due = self.sample_every is not None and step % self.sample_every == 0
-        if self.draw_samples is not None and (due or self.finished):
-            self.samples[step] = self.draw_samples()
-            if self.on_sample is not None:
-                self.on_sample(self)
+        if due or self.finished:
+            self._draw()
         self._mark = time.perf_counter()
         return self.finished
+
+    def _draw(self) -> None:
+        if self.draw_samples is None:
+            return
+        self.samples[self.step] = self.draw_samples()
+        if self.on_sample is not None:
+            self.on_sample(self)
 
     @property
     def steps_per_second(self) -> float:

@@ -163,7 +163,6 @@ def trial(
     if say is not None:
         treatment = watch(gan, dataset, config)
         treatment.say = say
-        treatment.start()
     history = History(
         steps,
         steps_per_epoch=steps_per_epoch,
