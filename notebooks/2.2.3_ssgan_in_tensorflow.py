@@ -167,9 +167,10 @@ figures.pictures(
 # ## Labels dropped, step by step
 #
 # **What do the pictures without labels save?** The same classifier, labels, augmentation, steps and seeds, without them and
-# without G: the baseline. The SSGAN has two things more: the game, and that D must agree with itself on two views of a
-# picture (Sohn et al. 2020, 2001.07685; exercise 2 takes this away). The fewer the labels, the more the error hangs on
-# which ones they are, so 50 get three seeds, and 100 the training above. It is the error of held-out training pictures;
+# without G: the baseline. The SSGAN has two things more: the game, and that what D with its averaged weights says of a
+# picture, D has to say of another view of it (Sohn et al. 2020, 2001.07685; exercise 2 takes this away). The fewer the
+# labels, the more the error hangs on which ones they are, so 50 get three seeds, and 100 the training above. It is the
+# error of held-out training pictures;
 # the test split stays closed until the table in the README.
 
 # %%
