@@ -42,6 +42,7 @@ class Row:
         kinds: name → further flags.  A kind may take its steps from another of the same seed.
         seeds: how many, from 1 on.
         required: error in percent that the mean of SSGAN must not exceed.
+        timed: error in percent; printed is when it is reached.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Row:
     kinds: Mapping[str, Mapping[str, object]]
     seeds: int
     required: float | None = None
+    timed: float | None = None
 
 
 def _mnist(labels: int, **flags) -> dict:
@@ -59,7 +61,7 @@ BOTH = {"SSGAN": {}, "baseline": BASELINE}
 # 5,000 held-out pictures take as long as ten steps.
 CIFAR = {"dataset": "cifar10", "labels": 4000, "test_every": 500}
 ROWS: dict[str, Row] = {
-    "mnist100": Row("MNIST, 100 labels", _mnist(100, steps=15_000), BOTH, 3, 1.2),
+    "mnist100": Row("MNIST, 100 labels", _mnist(100, steps=15_000), BOTH, 3, 1.2, 1.5),
     "mnist100_parts": Row("MNIST, 100 labels, 4,000 steps", _mnist(100, steps=4000), PARTS, 3),
     "mnist100_5min": Row("MNIST, 100 labels, 5 minutes", _mnist(100, max_minutes=5), BOTH, 3, 1.5),
     "mnist100_improved": Row(
@@ -196,16 +198,23 @@ def flags_of(row: Row, kind: str, summaries: Mapping[str, dict | None]) -> dict:
 
 
 def _held_out(folder: Path) -> dict[str, list]:
-    """Steps, and the error on held-out training pictures at each, wherever it was looked at anew."""
+    """Wherever held-out training pictures were looked at anew: steps, seconds of training, and the error."""
     from gan_common import runs
 
-    steps, errors = [], []
+    found: dict[str, list] = {"steps": [], "seconds": [], "errors": []}
     for row in runs.Run(folder).rows():
         error = row["held_out_error"]
-        if error < 1 and (not errors or error != errors[-1]):  # 1: not looked yet
-            steps.append(int(row["step"]))
-            errors.append(error)
-    return {"steps": steps, "errors": errors}
+        if error < 1 and (not found["errors"] or error != found["errors"][-1]):  # 1: not looked yet
+            for name, value in zip(found, (int(row["step"]), row["seconds"], error), strict=True):
+                found[name].append(value)
+    return found
+
+
+def time_to(held_out: Mapping[str, list], error: float) -> float | None:
+    """Seconds of training after which the held-out error stayed below this; None: not to the end."""
+    above = [i for i, value in enumerate(held_out["errors"]) if value >= error]
+    first = above[-1] + 1 if above else 0
+    return held_out["seconds"][first] if first < len(held_out["errors"]) else None
 
 
 def _report(name: str, row: Row, table, found, results: Path) -> None:
@@ -218,6 +227,11 @@ def _report(name: str, row: Row, table, found, results: Path) -> None:
     if row.required is not None:
         met = table["SSGAN"]["mean"] <= row.required
         print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")
+    if row.timed is not None:
+        for seed, one in found["SSGAN"].items():
+            seconds = time_to(one["held_out"], row.timed / 100)
+            told = "never" if seconds is None else f"after {seconds / 60:.1f} minutes"
+            print(f"  seed {seed}, held-out error below {row.timed:g}% for good: {told}")
     labelled = {
         f"{kind} (test error {told['mean']:.2f}%)": [
             (one["held_out"]["steps"], [100 * error for error in one["held_out"]["errors"]])

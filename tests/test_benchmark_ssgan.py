@@ -39,7 +39,8 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
         order.append((folder.name, flags["seed"], flags.get("steps")))
         folder.mkdir(parents=True)
         with open(folder / "metrics.csv", "w", newline="") as file:
-            csv.writer(file).writerows([["step", "held_out_error"], [10, 0.5], [20, 0.25]])
+            head = ["step", "seconds", "held_out_error"]
+            csv.writer(file).writerows([head, [10, 1.5, 0.5], [15, 2.0, 0.5], [20, 3.0, 0.25]])
         error = 0.2 if flags.get("baseline") else 0.01 * flags["seed"]
         return {"test_error": error, "steps": 20, "seconds": 3.0}
 
@@ -53,7 +54,8 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
     table = written["test_error_percent"]
     assert table["SSGAN"] == {"mean": 1.5, "std": 0.5, "each": [1.0, 2.0]}
     assert table["baseline"]["mean"] == 20.0
-    assert written["runs"]["SSGAN"]["2"]["held_out"] == {"steps": [10, 20], "errors": [0.5, 0.25]}
+    looks = {"steps": [10, 20], "seconds": [1.5, 3.0], "errors": [0.5, 0.25]}
+    assert written["runs"]["SSGAN"]["2"]["held_out"] == looks
     assert (tmp_path / "ssgan_digits.png").stat().st_size > 0
 
     # The table alone, without the runs' folders, says what is done.
@@ -63,6 +65,13 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
     other = dataclasses.replace(ROW, flags={**ROW.flags, "max_minutes": 3})
     ssgan.measure("digits", other, dataclasses.replace(again, seeds=1))
     assert [name for name, _, _ in order[9:]] == ["equal time-1", "SSGAN-1"]
+
+
+def test_the_time_to_an_error_is_that_from_which_on_it_stays_below():
+    looks = {"seconds": [1.0, 2.0, 3.0, 4.0], "errors": [0.2, 0.1, 0.3, 0.1]}
+    assert ssgan.time_to(looks, 0.25) == 4.0
+    assert ssgan.time_to(looks, 0.5) == 1.0
+    assert ssgan.time_to(looks, 0.1) is None
 
 
 def test_what_is_no_table_is_refused(tmp_path):
