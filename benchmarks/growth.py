@@ -36,10 +36,12 @@ def cells() -> dict[str, tuple[str, dict]]:
     sides = {
         f"side {n}": ("keras_dcgan", {"preset": "dcgan", "image_shape": (n, n, 1)}) for n in SIDES
     }
+    # Each replica has the same work; a step of labels alone is none that is meant here.
     replicas = {
         f"replicas {n}": (
             "ssgan",
-            {"preset": "fast", "replicas": n, "batch_size": 64 * n, "labelled_batch": 32 * n},
+            {"preset": "fast", "replicas": n, "labels_first": 0.0}
+            | {"batch_size": 32 * n, "labelled_batch": 16 * n, "game_batch": 16 * n},
         )
         for n in (1, 2)
     }
