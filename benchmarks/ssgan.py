@@ -83,7 +83,7 @@ ROWS: dict[str, Row] = {
         35.0,
     ),
     "cifar4000_reference": Row(
-        "CIFAR-10, 4,000 labels, the repository's networks, 20 minutes",
+        "CIFAR-10, 4,000 labels, reference, 20 minutes",
         {**CIFAR, "preset": "reference", "max_minutes": 20},
         {"SSGAN": {}},
         1,

@@ -265,7 +265,8 @@ def error_curves(
             errors = np.array(errors, float)
             errors[~(errors > 0)] = np.nan
             label = name if number == 0 else None
-            ax.plot(positions, errors, color=f"C{index}", linewidth=1, label=label)
+            style = "o" if len(errors) == 1 else "-"  # a point alone makes no line
+            ax.plot(positions, errors, style, color=f"C{index}", linewidth=1, label=label)
     ax.set_yscale("log")
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")

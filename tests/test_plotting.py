@@ -383,6 +383,7 @@ def test_error_curves_have_a_colour_a_kind_and_a_line_a_run(tmp_path, drawn):
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), [9, np.nan])  # no logarithm of 0
     colours = [line.get_color() for line in ax.lines]
     assert colours[0] == colours[1] != colours[2]
+    assert [line.get_marker() for line in ax.lines] == ["None", "None", "o"]  # one look is a point
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["SSGAN", "baseline"]
     with pytest.raises(ValueError, match="at least one run"):
         plotting.error_curves(tmp_path / "e.png", {"SSGAN": []}, "MNIST")
