@@ -36,7 +36,7 @@ def cells() -> dict[str, tuple[str, dict]]:
     sides = {
         f"side {n}": ("keras_dcgan", {"preset": "dcgan", "image_shape": (n, n, 1)}) for n in SIDES
     }
-    # Each replica has the same work; a step of labels alone is none that is meant here.
+    # Each replica has the same work; labels alone are not the step to measure.
     replicas = {
         f"replicas {n}": (
             "ssgan",

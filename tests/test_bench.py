@@ -85,6 +85,7 @@ def test_the_plain_loop_trains_each_net_in_its_turn():
             assert not np.array_equal(new, was)
 
 
+@pytest.mark.slow
 def test_the_tutorials_step_and_improved_gans_train():
     trainer = keras_ports.TutorialStep(PICTURES, batch_size=4)
     assert np.isfinite([float(loss) for loss in trainer.step()]).all()

@@ -83,6 +83,7 @@ def test_unknown_names_are_refused_with_the_known_ones(flag, says, capsys):
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_tiny_run_leaves_table_and_figure_and_is_not_trained_again(tmp_path, monkeypatch, capsys):
     def few(n_train, n_test, seed, family, full=shapes.dataset):
         return full(32, 12, seed, family)

@@ -657,6 +657,7 @@ def test_too_few_pictures_to_measure_is_said_and_nothing_is_lost(tmp_path, capsy
     assert "too few held-out pictures" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_mnist5k_trains_end_to_end(tmp_path, capsys):
     flags = ["--width=4", "--max_minutes=0.02", f"--run_dir={tmp_path / 'run'}"]
     assert run_command(train, *flags, f"--json={tmp_path / 'run.json'}") == 0

@@ -401,6 +401,7 @@ def eager_doctor(monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "on_failure"), [(train_dcgan, "pause"), (train_ssgan, "lower_lr")]
 )
