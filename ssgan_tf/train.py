@@ -239,7 +239,9 @@ def step_function(gan, config: Config, strategy):
     """The step as a graph: (labelled, labels, unlabelled, fraction) → its losses, accuracies and norms."""
     import tensorflow as tf
 
-    @tf.function  # traced once more when the game begins, and when D is paused for the first time
+    # Traced once more when the game begins, and when D is paused for the first time.  No branch depends on a
+    # tensor, and to look for one in all that a step calls is a quarter of what tracing takes.
+    @tf.function(autograph=False)
     def step(labelled, labels, unlabelled, fraction, d_learns: bool = True, game: bool = True):
         gan.set_schedule(fraction)
         if config.baseline or not game:
