@@ -2,12 +2,16 @@
 
 import signal
 
-import gan_common.quiet  # noqa: F401
-
 # A shell that starts the tests in the background has them ignore SIGINT, nohup has them ignore SIGHUP, and
 # the trainings here with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_configure(config):
+    """TensorFlow, where tests run: the process that only hands them out does without."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses"):
+        import gan_common.quiet  # noqa: F401
 
 
 def pytest_collection_modifyitems(items):
