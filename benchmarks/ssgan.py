@@ -3,13 +3,15 @@
     python -m benchmarks.ssgan --only mnist100 --data_dir DATA
 
 Each row below is a task: some kinds of training over some seeds, each a run of its own.  A run that is in
-results/ssgan_ROW.json with the same flags is done (remove the file to do them all again), and one that was
-interrupted goes on, so the same command takes the table up again.  Writes that file after every run, and
-results/ssgan_ROW.png: the error on held-out training pictures over training.
-The errors of the table are those of the test split, looked at once, with the last (averaged) weights.
+results/ssgan_ROW.json with the same configuration, the preset's values included, is done (remove the file to
+do them all again), and one that was interrupted goes on, so the same command takes the table up again.
+Writes that file after every run, and results/ssgan_ROW.png: the error on held-out training pictures over
+training.  The errors of the table are those of the test split, looked at once, with the last (averaged)
+weights.
 """
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +22,10 @@ from benchmarks import running
 from gan_common import cli
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from ssgan_tf.config import resolve
 
+# Of a run's configuration: where its files are, and what the machine chose.
+NOT_COMPARED = ("package", "run_dir", "data_dir", "resume", "json", "precision")
 SAME_STEPS = "as many steps as"
 BASELINE = {"baseline": True, SAME_STEPS: "SSGAN"}
 # What each part of D's loss is worth: the classifier, with one of the other two parts, with both.
@@ -54,12 +59,12 @@ class Row:
 
 
 def _mnist(labels: int, **flags) -> dict:
-    return {"dataset": "mnist", "labels": labels, **flags}
+    return {"dataset": "mnist", "labels": str(labels), **flags}
 
 
 BOTH = {"SSGAN": {}, "baseline": BASELINE}
 # 5,000 held-out pictures take as long as ten steps.
-CIFAR = {"dataset": "cifar10", "labels": 4000, "test_every": 500}
+CIFAR = {"dataset": "cifar10", "labels": "4000", "test_every": 500}
 ROWS: dict[str, Row] = {
     "mnist100": Row("MNIST, 100 labels", _mnist(100, steps=15_000), BOTH, 3, 1.2, 1.5),
     "mnist100_parts": Row("MNIST, 100 labels, 4,000 steps", _mnist(100, steps=4000), PARTS, 3),
@@ -90,7 +95,7 @@ ROWS: dict[str, Row] = {
     ),
     "mnist5k": Row(
         "mnist5k, 100 labels, 3 minutes",
-        {"dataset": "mnist5k", "labels": 100, "max_minutes": 3},
+        {"dataset": "mnist5k", "labels": "100", "max_minutes": 3},
         BOTH,
         3,
     ),
@@ -135,12 +140,15 @@ def measure(name: str, row: Row, options: Options) -> dict:
         for kind in sorted(row.kinds, key=lambda kind: SAME_STEPS in row.kinds[kind]):
             summaries = {other: of.get(str(seed)) for other, of in found.items()}
             flags = {**flags_of(row, kind, summaries), "seed": seed}
-            if found[kind].get(str(seed), {}).get("flags") == flags:
+            config = configuration(flags)
+            known = found[kind].get(str(seed))
+            if known and not differences(known["config"], config):
                 continue
             folder = Path(options.runs) / f"ssgan-{name}" / f"{kind.replace(', ', '-')}-{seed}"
+            _check_folder(folder, config)
             given = {**flags, "data_dir": options.data_dir}
             summary = running.train("ssgan_tf", folder, given, measured="test_error")
-            found[kind][str(seed)] = summary | {"flags": flags, "held_out": _held_out(folder)}
+            found[kind][str(seed)] = summary | {"config": config, "held_out": _held_out(folder)}
             cli.write_json(path, _content(name, row, found))
     content = _content(name, row, found)
     _report(name, row, content["test_error_percent"], found, results)
@@ -148,15 +156,34 @@ def measure(name: str, row: Row, options: Options) -> dict:
 
 
 def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
-    """The runs of an earlier command: kind → seed → its summary, flags and held-out errors."""
+    """The runs of an earlier command: kind → seed → its summary, configuration and held-out errors."""
     runs = running.table(path, "runs")["runs"]
-    try:
-        return {
-            kind: {seed: one for seed, one in runs.get(kind, {}).items() if "flags" in one}
-            for kind in row.kinds
-        }
-    except TypeError as error:
-        raise running.damaged(path, error) from error
+    found = {kind: dict(runs.get(kind, {})) for kind in row.kinds}
+    for one in (one for of in found.values() for one in of.values()):
+        if not isinstance(one, dict) or not isinstance(one.get("config"), dict):
+            raise running.damaged(path, TypeError("a run without its configuration"))
+    return found
+
+
+def configuration(flags: Mapping[str, object]) -> dict:
+    """All that decides what a run of these flags comes to, the preset's values too, as JSON has it."""
+    config = dataclasses.asdict(resolve(dict(flags)))
+    return json.loads(json.dumps({k: v for k, v in config.items() if k not in NOT_COMPARED}))
+
+
+def differences(known: Mapping[str, object], config: Mapping[str, object]) -> list[str]:
+    """Names of a run's values that are others now.  A flag that is new since, at its default, is none."""
+    return [k for k, v in known.items() if k not in NOT_COMPARED and config.get(k) != v]
+
+
+def _check_folder(folder: Path, config: Mapping[str, object]) -> None:
+    """Refuse a run's folder that another configuration was trained in."""
+    path = folder / "config.json"
+    if path.exists() and (other := differences(json.loads(path.read_text("utf-8")), config)):
+        raise UserError(
+            f"{folder}: was trained with other values of {', '.join(other)}; move it away, or name "
+            "another folder by --runs"
+        )
 
 
 def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> dict:

@@ -272,7 +272,7 @@ def error_curves(
     ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("")
     ax.set(xlabel=x_label, ylabel=y_label)
-    ax.legend(loc="upper right", frameon=False)
+    ax.legend(loc="best", frameon=False)
     save_figure(path, figure)
 
 

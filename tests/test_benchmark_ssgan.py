@@ -9,6 +9,7 @@ import pytest
 from benchmarks import running, ssgan
 from gan_common import cli
 from gan_common.errors import UserError
+from ssgan_tf import config
 
 ROW = ssgan.Row(
     "digits",
@@ -67,6 +68,31 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
     assert [name for name, _, _ in order[9:]] == ["equal time-1", "SSGAN-1"]
 
 
+def test_a_preset_that_has_changed_makes_a_run_another(monkeypatch):
+    flags = {"dataset": "mnist", "baseline": True, "seed": 1}
+    before = ssgan.configuration(flags)
+    assert before["labelled_batch"] == config.PRESETS["fast"]["labelled_batch"]
+    assert (
+        ssgan.differences({**before, "data_dir": "elsewhere", "precision": "bfloat16"}, before)
+        == []
+    )
+    assert ssgan.differences({**before, "seed": 2}, before) == ["seed"]
+    changed = {**config.PRESETS["fast"], "labelled_batch": 7}
+    monkeypatch.setitem(config.PRESETS, "fast", changed)
+    assert ssgan.differences(before, ssgan.configuration(flags)) == ["labelled_batch"]
+
+
+def test_a_folder_of_another_configuration_is_refused(tmp_path):
+    options = ssgan.Options(runs=str(tmp_path), results=str(tmp_path))
+    folder = tmp_path / "ssgan-digits" / "SSGAN-1"
+    cli.write_json(folder / "config.json", {"package": "ssgan_tf", "seed": 1, "batch_size": 7})
+    row = dataclasses.replace(ROW, kinds={"SSGAN": {}})
+    with pytest.raises(
+        UserError, match="SSGAN-1: was trained with other values of batch_size; move"
+    ):
+        ssgan.measure("digits", row, options)
+
+
 def test_the_time_to_an_error_is_that_from_which_on_it_stays_below():
     looks = {"seconds": [1.0, 2.0, 3.0, 4.0], "errors": [0.2, 0.1, 0.3, 0.1]}
     assert ssgan.time_to(looks, 0.25) == 4.0
@@ -74,8 +100,9 @@ def test_the_time_to_an_error_is_that_from_which_on_it_stays_below():
     assert ssgan.time_to(looks, 0.1) is None
 
 
-def test_what_is_no_table_is_refused(tmp_path):
-    (tmp_path / "ssgan_digits.json").write_text('{"runs": [1]}')
+@pytest.mark.parametrize("text", ['{"runs": [1]}', '{"runs": {"SSGAN": {"1": {"steps": 9}}}}'])
+def test_what_is_no_table_is_refused(tmp_path, text):
+    (tmp_path / "ssgan_digits.json").write_text(text)
     with pytest.raises(UserError, match=r"ssgan_digits\.json: is no table of this command"):
         ssgan.measure("digits", ROW, ssgan.Options(results=str(tmp_path)))
 
