@@ -57,7 +57,7 @@ fuzz: $(READY)  ## ten minutes of altered files: only our own errors may come ou
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
 	@$(RUN) -m benchmarks.shapes $(ARGS)
 
-modes: $(READY)  ## mode collapse and its cures: two hours of tables and figures, goes on where it stopped
+modes: $(READY)  ## mode collapse and its cures: three hours of tables and figures, goes on where it stopped
 	@for task in ring grid stacked; do $(RUN) -m benchmarks.modes --task $$task $(ARGS) || exit $$?; done
 
 doctor: $(READY)  ## failures made, named and treated: does the doctor see them, and does treatment help?

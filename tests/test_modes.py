@@ -229,17 +229,20 @@ def test_a_table_trains_only_what_it_lacks(tmp_path, monkeypatch):
     assert result["settings"]["packing, m = 2"]["mean"]["modes"] == 2
     assert result["real"]["modes"] == 8
 
-    # A setting that was changed is trained anew.
+    # A setting that was changed is trained anew, one that is no more is dropped.
+    result["settings"]["gone"] = result["settings"]["plain"]
+    (tmp_path / "modes_ring.json").write_text(json.dumps(result))
     monkeypatch.setitem(table.POINT_SETTINGS, "plain", {"preset": "quick", "steps": 7})
-    assert command("--seeds", "1")["settings"]["plain"]["steps"] == 7
+    result = command("--seeds", "1")
+    assert result["settings"]["plain"]["steps"] == 7
+    assert list(result["settings"]) == ["plain", "packing, m = 2"]
     assert trained[6:] == [((), 1)]
 
 
 def test_every_setting_of_the_tables_is_possible():
-    for task in ("ring", "grid"):
-        for given in table.POINT_SETTINGS.values():
+    for task, settings in table.SETTINGS.items():
+        for given in settings.values():
             assert modes.resolve(given | {"task": task}).steps >= 1000
-    for given in table.PICTURE_SETTINGS.values():
-        assert modes.resolve(given | {"task": "stacked"}).batch_size == 64
+    assert set(table.SETTINGS) == set(modes.TASKS)
     with pytest.raises(UserError, match="--settings 99: the settings are 0 plain, 1 minimax"):
         table._main(["modes", "--settings", "99"])
