@@ -22,10 +22,10 @@ from benchmarks import running
 from gan_common import cli
 from gan_common.cli import flag
 from gan_common.errors import UserError
-from ssgan_tf.config import resolve
+from ssgan_tf.config import Config, resolve
 
 # Of a run's configuration: where its files are, and what the machine chose.
-NOT_COMPARED = ("package", "run_dir", "data_dir", "resume", "json", "precision")
+NOT_COMPARED = ("run_dir", "data_dir", "resume", "json", "precision")
 SAME_STEPS = "as many steps as"
 BASELINE = {"baseline": True, SAME_STEPS: "SSGAN"}
 # What each part of D's loss is worth: the classifier, with one of the other two parts, with both.
@@ -167,19 +167,24 @@ def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
 
 def configuration(flags: Mapping[str, object]) -> dict:
     """All that decides what a run of these flags comes to, the preset's values too, as JSON has it."""
-    config = dataclasses.asdict(resolve(dict(flags)))
-    return json.loads(json.dumps({k: v for k, v in config.items() if k not in NOT_COMPARED}))
+    return _as_json(resolve(dict(flags)))
+
+
+def _as_json(config: Config) -> dict:
+    known = {k: v for k, v in dataclasses.asdict(config).items() if k not in NOT_COMPARED}
+    return json.loads(json.dumps(known))
 
 
 def differences(known: Mapping[str, object], config: Mapping[str, object]) -> list[str]:
     """Names of a run's values that are others now.  A flag that is new since, at its default, is none."""
-    return [k for k, v in known.items() if k not in NOT_COMPARED and config.get(k) != v]
+    return [k for k, v in known.items() if config.get(k) != v]
 
 
 def _check_folder(folder: Path, config: Mapping[str, object]) -> None:
     """Refuse a run's folder that another configuration was trained in."""
-    path = folder / "config.json"
-    if path.exists() and (other := differences(json.loads(path.read_text("utf-8")), config)):
+    if not (folder / "config.json").exists():
+        return
+    if other := differences(_as_json(cli.saved(Config, str(folder), "--runs")), config):
         raise UserError(
             f"{folder}: was trained with other values of {', '.join(other)}; move it away, or name "
             "another folder by --runs"
