@@ -244,5 +244,7 @@ def test_every_setting_of_the_tables_is_possible():
         for given in settings.values():
             assert modes.resolve(given | {"task": task}).steps >= 1000
     assert set(table.SETTINGS) == set(modes.TASKS)
+    for given in table.PICTURE_SETTINGS.values():
+        assert modes.resolve(given | {"task": "stacked"}).batch_size == 64
     with pytest.raises(UserError, match="--settings 99: the settings are 0 plain, 1 minimax"):
         table._main(["modes", "--settings", "99"])
