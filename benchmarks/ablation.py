@@ -20,9 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli, compare
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from gan_common.lessons import compare
 
 STEPS_PER_EPOCH = 62  # of mnist5k in batches of 64
 PLAIN = "plain"
@@ -120,7 +121,7 @@ def _main(argv) -> None:
         name for name in table if name != PLAIN and "helps" not in table[name]["effect"].values()
     ]
     path = Path(options.json)
-    cli.write_json(
+    files.write_json(
         path,
         {
             "command": _command(options),
@@ -173,7 +174,7 @@ def verdict(findings: list[list[str]]) -> str:
 def effects(row: dict, plain: dict) -> dict[str, str]:
     """For each measure whether a row "helps", "harms", or shows "no clear difference" to the plain runs.
 
-    A difference is clear by the t-test of `gan_common.compare`.
+    A difference is clear by the t-test of `gan_common.lessons.compare`.
     """
     found = {}
     for measure, more_is_better in MEASURES.items():
@@ -191,12 +192,13 @@ def _ring(name: str, tricks: tuple[str, ...], seed: int, options: Options) -> di
     """Modes, share of good samples and steps/s of one training on ring; trained unless it is done."""
     path = Path(options.runs) / f"ring-{_plain(name)}-{options.ring_steps}-seed{seed}.json"
     if not path.exists():
-        from gan_common import mode_games, modes
+        from gan_common import modes
+        from gan_common.modes import play
 
         given = {"task": "ring", "preset": "quick", "steps": options.ring_steps, "tricks": tricks}
-        (measured,) = mode_games.play(modes.resolve(given), [seed])
+        (measured,) = play.play(modes.resolve(given), [seed])
         cell = {key: measured[key] for key in ("modes", "high_quality", "steps_per_second")}
-        cli.write_json(path, {"seed": seed, **cell})
+        files.write_json(path, {"seed": seed, **cell})
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -83,7 +83,7 @@ def _main(argv) -> None:
             },
         }
         # After each section: none is lost with a later one.
-        cli.write_json(Path(options.json), result)
+        files.write_json(Path(options.json), result)
     _print_table(result)
     print(f"{result['seconds']} s   {options.json}")
 

@@ -75,7 +75,7 @@ class Turns:
 def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     """This project's training, as `keras_dcgan.train` runs it."""
     import gan_common.quiet  # noqa: F401
-    from gan_common import machine
+    from gan_common.kernels import machine
     from keras_dcgan import models
     from keras_dcgan.config import resolve
     from keras_dcgan.train import fit
@@ -127,7 +127,7 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     if replicas is not None:
         _devices(replicas)
         given = {"distribute": "mirrored" if replicas > 1 else "none", **given}
-    from gan_common import machine
+    from gan_common.kernels import machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
     from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy
@@ -188,7 +188,7 @@ def keras_predict(count=10_000, image_shape=(28, 28, 1)):
 def draw(count=10_000, image_shape=(28, 28, 1), **given):
     """`GAN.pictures`, as `generate` and `evaluate` draw."""
     import gan_common.quiet  # noqa: F401
-    from gan_common import machine
+    from gan_common.kernels import machine
     from keras_dcgan import models
     from keras_dcgan.config import resolve
 

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 
 PRESETS = ("reference", "dcgan")
@@ -53,7 +53,7 @@ def _main(argv) -> None:
     results = Path(options.results)
     for preset in PRESETS:
         samples = sorted((_folder(preset, options) / "samples").glob("*.png"))[-1]
-        cli.write_whole(
+        files.write_whole(
             results / f"dcgan_mnist_{preset}.png", lambda path, s=samples: shutil.copy(s, path)
         )
     goals = {
@@ -62,7 +62,7 @@ def _main(argv) -> None:
     command = (
         f"python -m benchmarks.dcgan_mnist --minutes {options.minutes:g} --seed {options.seed}"
     )
-    cli.write_json(
+    files.write_json(
         results / "dcgan_mnist.json",
         {"command": command, "cores": os.cpu_count(), **measured, "goals_met": goals},
     )

@@ -17,7 +17,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 from keras_dcgan.config import BROKEN
 
@@ -94,7 +94,7 @@ def _main(argv) -> None:
     table["goals_met"] = goals(table)
     results = Path(options.results)
     for path in (results / "doctor.json", *([Path(options.json)] if options.json else [])):
-        cli.write_json(path, table)
+        files.write_json(path, table)
     _draw(options, table, results)
     _tell(table)
 
@@ -173,7 +173,7 @@ def _draw(options: Options, table: dict, results: Path) -> None:
     cells = table["treated"]["strong_d"]
     best = min(POLICIES[1:], key=lambda policy: cells[policy]["fid"])
     curves = _folder(f"strong_d-{best}-{options.seed}", options) / "curves.png"
-    cli.write_whole(results / "doctor_curves.png", lambda path: shutil.copy(curves, path))
+    files.write_whole(results / "doctor_curves.png", lambda path: shutil.copy(curves, path))
 
 
 def _samples(name: str, options: Options):

@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_common import cli, data, pictures
+from gan_common import cli, data, files
 from gan_common.cli import flag
+from gan_common.data import pictures
 
 CLASSES = 10
 BATCH = 64
@@ -72,7 +73,7 @@ def _main(argv) -> None:
         if name not in ("json", "worker", "index") and value != getattr(Options(), name)
     }
     command = " ".join(["python -m benchmarks.folder", *(f"--{k}={v}" for k, v in given.items())])
-    cli.write_json(
+    files.write_json(
         Path(options.json),
         {
             "command": command,

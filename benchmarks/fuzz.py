@@ -28,8 +28,9 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from benchmarks import running
-from gan_common import cli, readers
+from gan_common import cli
 from gan_common.cli import flag
+from gan_common.data import readers
 from gan_common.errors import UserError
 
 EXAMPLES = 200  # in a round of one target
@@ -225,7 +226,8 @@ def make_targets(root: Path) -> dict[str, Target]:
             altered_json(json.loads(json.dumps(sound))),
         )
     import gan_common.quiet  # noqa: F401
-    from gan_common import checkpoints, recorder, runs
+    from gan_common import runs
+    from gan_common.runs import checkpoints, recorder
 
     sound = {"image_shape": [8, 8, 1], "class_names": ["a", "b"], "pictures": 9}
     add(
@@ -327,7 +329,7 @@ def _main(argv) -> int:
     if path:
         command = f"python -m benchmarks.fuzz --minutes {options.minutes:g} --seed {options.seed}"
         files = {name: dict(count) for name, count in counts.items()}
-        cli.write_json(path, {"command": command, "other_errors": 0, "files": files})
+        files.write_json(path, {"command": command, "other_errors": 0, "files": files})
     return 0
 
 

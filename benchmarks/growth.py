@@ -12,7 +12,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 
 BATCHES = (32, 64, 128, 256, 512, 1024)
@@ -60,7 +60,7 @@ def _main(argv) -> None:
     for name, (maker, arguments) in cells().items():
         if name not in found["cells"]:
             found["cells"][name] = measure(maker, arguments, options.rounds, options.seconds)
-            cli.write_json(path, _with_ratio(found))
+            files.write_json(path, _with_ratio(found))
         row = found["cells"][name]
         print(
             f"{name:<16}{row['images_per_second']:>9.0f} images/s{row['peak_memory_mb']:>9.0f} MB",

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks import soak
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -106,7 +106,7 @@ def _main(argv) -> int:
         )
     result["grown"] = grown
     if options.json:
-        cli.write_json(Path(options.json), result)
+        files.write_json(Path(options.json), result)
     return 1 if grown else 0
 
 

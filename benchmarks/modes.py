@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 from benchmarks import running
-from gan_common import cli, modes
+from gan_common import cli, files, modes
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -135,7 +135,7 @@ def table(options: Options) -> dict:
 
 def measure(name: str, setting: modes.Options, options: Options) -> None:
     """Train a setting with the seeds that the file lacks, and write each into the file as it ends."""
-    from gan_common import mode_games
+    from gan_common.modes import play
 
     described = json.loads(json.dumps(modes.describe(setting)))
     row = table(options)["settings"].get(name, {})
@@ -150,10 +150,10 @@ def measure(name: str, setting: modes.Options, options: Options) -> None:
             content["real"] = _real(options.task)
         found = content["settings"]
         content["settings"] = {k: found[k] for k in SETTINGS[options.task] if k in found}
-        cli.write_json(_table(options), content)
+        files.write_json(_table(options), content)
 
     if missing:
-        mode_games.play(setting, missing, finished)
+        play.play(setting, missing, finished)
 
 
 def _real(task: str) -> dict:
@@ -165,21 +165,25 @@ def _real(task: str) -> dict:
 
 def draw(options: Options) -> None:
     """Train the shown settings once more, with seed 1, looking at them on the way."""
-    from gan_common import mode_figures, mode_games, mode_watch, plotting
+    from gan_common import plotting
+    from gan_common.modes import watch as watching
+    from gan_common.modes.game import Game
+    from gan_common.modes.tasks import data_of
+    from gan_common.plotting import planes
 
     results, rows, panels = Path(options.results), {}, {}
     for name in SHOWN:
         setting = _resolved(POINT_SETTINGS[name], options)
-        game = mode_games.Game(setting, mode_games.data_of(setting))
-        watch = mode_watch.play(game, 1)
+        game = Game(setting, data_of(setting))
+        watch = watching.play(game, 1)
         rows[name] = watch.spread(COLUMNS)
         panels[name] = (watch.points[-1], watch.surfaces[-1])
         if name in GIFS:
             target = results / f"modes_{options.task}_{GIFS[name]}.gif"
             plotting.save_gif(target, watch.frames(name), max_width=300, max_bytes=190_000)
     look = game.data.centres, watch.reach
-    mode_figures.over_training(results / f"modes_{options.task}_training.png", rows, *look)
-    mode_figures.surfaces(results / f"modes_{options.task}_surface.png", panels, *look)
+    planes.over_training(results / f"modes_{options.task}_training.png", rows, *look)
+    planes.surfaces(results / f"modes_{options.task}_surface.png", panels, *look)
 
 
 if __name__ == "__main__":

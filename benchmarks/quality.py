@@ -11,7 +11,7 @@ import dataclasses
 import statistics
 from pathlib import Path
 
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 
 DCGAN, SSGAN = ("keras_dcgan", "fid"), ("ssgan_tf", "test_error")
@@ -60,7 +60,7 @@ def _main(argv) -> None:
             folder = Path(options.runs) / f"{words}-{options.epochs}-seed-{seed}"
             flags = {**common, **flags, "seed": seed}
             values[name].append(running.train(package, folder, flags, measured)[measured])
-            cli.write_json(Path(options.json), summary(options, values))
+            files.write_json(Path(options.json), summary(options, values))
     for name, row in summary(options, values)["paths"].items():
         print(f"{name:<36}{row['measure']:<12}{row['mean']:>9.4f} ± {row['spread']:.4f}")
 

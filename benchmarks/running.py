@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from gan_common import cli
+from gan_common import runs
 from gan_common.errors import UserError
 
 
@@ -23,7 +23,7 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
     Raises:
         UserError: when the training does not end well; it has said why.
     """
-    if measured not in cli.read_summary(folder):
+    if measured not in runs.read_summary(folder):
         started = any(folder.glob("checkpoints/step-*"))
         flags = {"resume": folder} if started else {"run_dir": folder, **flags}
         if not started and (folder / "config.json").exists():
@@ -35,7 +35,7 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
         ]
         if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
             raise UserError(f"{folder}: the training did not end; its message is above")
-    return {k: v for k, v in cli.read_summary(folder).items() if k != "versions"}
+    return {k: v for k, v in runs.read_summary(folder).items() if k != "versions"}
 
 
 def table(path: Path, part: str) -> dict:

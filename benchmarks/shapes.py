@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli, data, shape_measures, shapes
+from gan_common import cli, data, files, shapes
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from gan_common.shapes import ruler
 from keras_dcgan import train
 from keras_dcgan.config import Config, resolve
 
@@ -83,7 +84,7 @@ def _main(argv) -> None:
 
     path = Path(options.json)
     plotting.marked_pictures(path.with_suffix(".png"), rows, "What a DCGAN gets wrong")
-    cli.write_json(
+    files.write_json(
         path,
         {
             "command": _command(options),
@@ -107,9 +108,9 @@ def shares(pictures: np.ndarray, labels: np.ndarray, family: str) -> dict:
         views, or a broken structure; "unreadable": no count, no box, no figure can be made out.
         They add up to 1.
         "as_asked": right, and with its label's count or angle (where labels are of that kind).
-        "kinds" and "values": see `shape_measures.measure`.
+        "kinds" and "values": see `ruler.measure`.
     """
-    measured = shape_measures.measure(pictures, family)
+    measured = ruler.measure(pictures, family)
     result = {
         "right": 1 - measured["wrong"],
         "wrong": measured["wrong"] - measured["unreadable"],
@@ -117,7 +118,7 @@ def shares(pictures: np.ndarray, labels: np.ndarray, family: str) -> dict:
     }
     asked = {"count": shapes.COUNTS, "perspective": shapes.ANGLES}.get(family)
     if asked:
-        found = shape_measures.measure_each(pictures, family)
+        found = ruler.measure_each(pictures, family)
         shown = [one.count if family == "count" else one.angle for one in found]
         as_asked = [
             one.ok and value == asked[label]
@@ -142,7 +143,7 @@ def examples(real: np.ndarray, generated: np.ndarray, family: str) -> list[tuple
     They are the first of their sort; of the wrong ones the first of each kind, the frequent kinds
     before the rare ones, then the second of each, and so on.
     """
-    found = shape_measures.measure_each(generated, family)
+    found = ruler.measure_each(generated, family)
     right = [number for number, one in enumerate(found) if one.ok][:SHOWN]
     frequency = Counter(one.reason for one in found)
     seen, wrong = Counter(), []
@@ -200,7 +201,7 @@ def _generated(family: str, setting: str, seed: int, options: Options):
         pictures, _ = sampling.draw(gan, options.samples, seed=0)
         labels = sampling.labels_for(gan, options.samples)
         speed = run.summary()["images_per_second"]
-        cli.write_whole(
+        files.write_whole(
             kept,
             lambda path: _save(path, pictures=pictures, labels=labels, images_per_second=speed),
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -271,7 +271,7 @@ def _main(argv) -> int:
             for moment in found:
                 tally["kills"][moment] += 1
             tally["bad"] += [f"{run.name}: {what}" for what in differences(run, reference)]
-            cli.write_json(done_file, done)
+            files.write_json(done_file, done)
             print(
                 f"{package}: {sum(tally['kills'].values())}/{options.kills} kills in "
                 f"{tally['runs']} runs, {len(tally['bad'])} differences, "
@@ -291,7 +291,7 @@ def _main(argv) -> int:
             numbers.append(len(done[package]["bad"]))
             print(f"{package:<14}{done[package]['runs']:>6}" + "".join(f"{n:>12}" for n in numbers))
     if options.json:
-        cli.write_json(Path(options.json), result)
+        files.write_json(Path(options.json), result)
     return 1 if any(done[package]["bad"] for package in done) else 0
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import running
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
 from ssgan_tf.config import Config, resolve
@@ -149,7 +149,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
             given = {**flags, "data_dir": options.data_dir}
             summary = running.train("ssgan_tf", folder, given, measured="test_error")
             found[kind][str(seed)] = summary | {"config": config, "held_out": _held_out(folder)}
-            cli.write_json(path, _content(name, row, found))
+            files.write_json(path, _content(name, row, found))
     content = _content(name, row, found)
     _report(name, row, content["test_error_percent"], found, results)
     return content

@@ -1,1 +1,25 @@
-"""What the two packages share: data, losses, tricks, runs, pictures and measurements."""
+"""What all packages share.
+
+To read it in an hour or two: `tricks` (the chapter's list, from top to bottom), `losses`, then the train step
+of `keras_dcgan.models`, which uses them.  Then, as the questions come:
+
+===============================================  ====================
+idea                                             room
+===============================================  ====================
+a layer or a function of section 2.4             `tricks`
+the two players' losses                          `losses`
+names → arrays, splits, streams                  `data`
+pictures whose right answer is known             `shapes`
+how good are generated pictures                  `metrics`
+what can be drawn from a trained generator       `sampling`
+what a run leaves on the disk                    `runs`
+why a training fails, and what is done           `doctor`
+mode collapse in two dimensions                  `modes`
+figures, grids, GIFs                             `plotting`
+flags, errors, exit status                       `cli`
+the same numbers in less time                    `kernels`
+what the notebooks need                          `lessons`
+===============================================  ====================
+
+Arrows go down only (tests/test_imports.py has the floors); errors, files and quiet are the ground.
+"""

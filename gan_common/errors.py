@@ -8,3 +8,9 @@ class UserError(ValueError):
     Library code raises it where the cause lies outside the program; a wrong argument from Python code
     is a plain `ValueError`.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line of at most 200 characters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 200 else text[:197] + "..."

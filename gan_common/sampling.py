@@ -9,95 +9,16 @@ The generator is any object with
     conditional, num_classes  → whether labels matter, and how many classes there are
 """
 
-import dataclasses
 import re
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli, readers
-from gan_common.cli import flag
-from gan_common.errors import UserError
+from gan_common.errors import UserError, one_line
 
 NICE_SHARE = 0.05  # of the candidates that --nice keeps, as jacobgil/keras-dcgan does
 MAX_GENERATOR_BYTES = 2**32
 WALKS, FRAMES = 8, 12  # rows of --interpolate, and pictures from one end to the other
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The flags of `generate`."""
-
-    run_dir: str | None = flag(None, "the run's folder")
-    count: int = flag(64, "pictures", lower=1, upper=100_000)
-    seed: int = flag(0, "fixes the latents", lower=0, upper=2**31 - 1)
-    nice: bool = flag(False, "keep the 5% that the discriminator finds most real")
-    interpolate: bool = flag(False, "walk along great circles between latents, as grid and GIF")
-    arithmetic: str | None = flag(None, 'latent arithmetic over grid numbers: "3,17,25 - 4,9,11"')
-    label: str | None = flag(None, "number or name of a class (preset cgan)")
-    format: str = flag("png", "what is written", ("png", "npz", "keras"))
-    checkpoint: str = flag("last", "which one is drawn from", ("last", "best"))
-    out: str | None = flag(None, "file to write (default: in the run's folder)")
-
-    def modes(self) -> list[str]:
-        """Which of the flags that exclude each other were given."""
-        return [name for name in ("nice", "interpolate", "arithmetic") if getattr(self, name)]
-
-
-def parse(argv, usage: str) -> Options:
-    """The options of what was typed.
-
-    Raises:
-        UserError: on flags that exclude each other.
-    """
-    options = Options(**cli.parse(Options, argv, usage))
-    modes = options.modes()
-    if len(modes) > 1:
-        raise UserError(f"--{modes[0]} and --{modes[1]} exclude each other; give one of them")
-    if options.format == "keras" and (modes or options.label):
-        raise UserError(
-            "--format keras writes the generator, not pictures; leave the other flags out"
-        )
-    if options.arithmetic:
-        parse_arithmetic(options.arithmetic, options.count)
-    return options
-
-
-def write(options: Options, generator, class_names, folder: Path) -> list[Path]:
-    """Write what the options ask for, into `folder` unless they name a file; the files written."""
-    label = find_label(options.label, class_names, generator.conditional)
-    modes = options.modes()
-    name = "-".join(["generated", *modes, *([f"label-{label}"] if label is not None else [])])
-    out = Path(options.out or folder / f"{name}.{options.format}")
-    if options.format == "keras":
-        cli.write_whole(out, generator.save_generator)
-        return [out]
-    columns = None
-    if options.interpolate:
-        pictures, latents = interpolate(generator, options.seed, label)
-        columns = FRAMES
-    elif options.arithmetic:
-        terms = parse_arithmetic(options.arithmetic, options.count)
-        pictures, latents = arithmetic(generator, terms, options.count, options.seed, label)
-        columns = len(latents) // (len(terms) + 1)
-    elif options.nice:
-        pictures, latents = nice(generator, options.count, options.seed, label)
-    else:
-        pictures, latents = draw(generator, options.count, options.seed, label)
-    if options.format == "npz":
-        cli.write_whole(out, lambda path: _save_arrays(path, images=pictures, latents=latents))
-        return [out]
-
-    from gan_common import plotting
-
-    plotting.save_grid(out, pictures, columns=columns)
-    if not options.interpolate:
-        return [out]
-    frames = pictures.reshape(WALKS, FRAMES, *pictures.shape[1:]).swapaxes(0, 1)
-    there_and_back = [plotting.tile(frame) for frame in [*frames, *frames[-2:0:-1]]]
-    plotting.save_gif(out.with_suffix(".gif"), there_and_back)
-    return [out, out.with_suffix(".gif")]
 
 
 def load_generator(path):
@@ -126,14 +47,9 @@ def load_generator(path):
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras makes of a file that is not what it says
         raise UserError(
-            f"{str(path)!r} cannot be loaded safely ({readers.one_line(error)}); write it again by "
+            f"{str(path)!r} cannot be loaded safely ({one_line(error)}); write it again by "
             "--format keras"
         ) from error
-
-
-def _save_arrays(path: Path, **arrays) -> None:
-    with open(path, "wb") as file:  # given a name, NumPy would add .npz to it
-        np.savez_compressed(file, **arrays)
 
 
 def labels_for(generator, count: int, label: int | None = None) -> np.ndarray:
@@ -145,19 +61,6 @@ def draw(generator, count: int, seed: int, label: int | None = None):
     """`count` pictures (count, H, W, C) uint8 and their latents (count, latent_dim) float32."""
     latents = generator.draw_latents(count, seed).numpy()
     return generator.pictures(latents, labels_for(generator, count, label)), latents
-
-
-def find_label(text: str | None, class_names, conditional: bool) -> int | None:
-    """The class that was asked for, by name or by number; None when none was."""
-    if text is None:
-        return None
-    if not conditional:
-        raise UserError(f"--label {text}: this generator knows no classes; train --preset cgan")
-    if text in class_names:
-        return class_names.index(text)
-    if text.isdecimal() and int(text) < len(class_names):
-        return int(text)
-    raise UserError(f"--label {text}: no such class; the classes are {', '.join(class_names)}")
 
 
 def nice(generator, count: int, seed: int, label: int | None = None):

@@ -9,7 +9,7 @@ real pictures score, and adds them to the run's summary.json.
 import dataclasses
 from pathlib import Path
 
-from gan_common import cli, data
+from gan_common import cli, data, files
 from gan_common.cli import flag
 from keras_dcgan.config import Config
 
@@ -43,12 +43,13 @@ def _main(argv) -> None:
     gan = models.restore(run, config, *facts, options.checkpoint)
     measured = evaluate(run, gan, dataset)
     if options.json:
-        cli.write_json(Path(options.json), measured)
+        files.write_json(Path(options.json), measured)
 
 
 def evaluate(run, gan, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` against `dataset`, print the table, add it to the run's summary."""
-    from gan_common import features, metrics, sampling
+    from gan_common import metrics, sampling
+    from gan_common.metrics import features
 
     count = features.sample_count(dataset)
     fake, _ = sampling.draw(gan, count, seed=gan.config.seed + 1)

@@ -13,7 +13,8 @@ The pictures of a grid are numbered from 0, row by row; --arithmetic takes these
 
 from pathlib import Path
 
-from gan_common import cli, sampling
+from gan_common import cli
+from gan_common.cli import generate
 from keras_dcgan.config import Config
 
 
@@ -23,7 +24,7 @@ def main(argv=None) -> None:
 
 
 def _main(argv) -> None:
-    options = sampling.parse(argv, __doc__)
+    options = generate.parse(argv, __doc__)
     config = cli.saved(Config, options.run_dir)
 
     import gan_common.quiet  # noqa: F401
@@ -33,7 +34,7 @@ def _main(argv) -> None:
     run = runs.Run(Path(options.run_dir))
     image_shape, class_names = run.dataset_facts()
     gan = models.restore(run, config, image_shape, len(class_names), options.checkpoint)
-    for path in sampling.write(options, gan, class_names, run.folder):
+    for path in generate.write(options, gan, class_names, run.folder):
         print(path)
 
 

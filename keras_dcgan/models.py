@@ -6,18 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import (
-    checkpoints,
-    doctor,
-    losses,
-    metrics,
-    normalization,
-    optimizers,
-    runs,
-    sampling,
-    tricks,
-)
+from gan_common import doctor, losses, metrics, runs, sampling, tricks
 from gan_common.errors import UserError
+from gan_common.kernels import normalization, optimizers
+from gan_common.runs import checkpoints
 from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS, break_weights
 

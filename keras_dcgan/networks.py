@@ -11,9 +11,9 @@ import keras
 from keras import layers
 
 from gan_common import tricks
-from gan_common.convolutions import PictureConv2D
 from gan_common.errors import UserError
-from gan_common.normalization import BatchNormalization
+from gan_common.kernels.convolutions import PictureConv2D
+from gan_common.kernels.normalization import BatchNormalization
 from keras_dcgan.config import PACKED, Config
 
 # Radford et al. 2015, section 4: weights from N(0, 0.02²), LeakyReLU with slope 0.2.

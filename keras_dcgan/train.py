@@ -8,7 +8,7 @@ Makes a run folder with checkpoints, curves and samples; ends with FID beside it
 import dataclasses
 from pathlib import Path
 
-from gan_common import cli, data
+from gan_common import cli, data, files
 from gan_common.errors import UserError
 from keras_dcgan.config import TRICKS, Config, resolve
 
@@ -38,8 +38,9 @@ def train(config: Config) -> int:
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
 
     import gan_common.quiet  # noqa: F401
-    from gan_common import machine, runs
-    from gan_common.recorder import Recorder
+    from gan_common import runs
+    from gan_common.kernels import machine
+    from gan_common.runs.recorder import Recorder
     from keras_dcgan import evaluate, models
 
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
@@ -84,7 +85,7 @@ def train(config: Config) -> int:
         except UserError as error:  # the training itself is done and saved
             print(f"not measured: {error}")
     if config.json:
-        cli.write_json(Path(config.json), run.summary())
+        files.write_json(Path(config.json), run.summary())
     print(f"run        {run.folder}")
     print(f"samples    {run.sample_files()[-1]}")
     print(f"over time  {gif}")
@@ -98,7 +99,7 @@ def train(config: Config) -> int:
 def watch(gan, dataset: data.Dataset, config: Config):
     """The doctor of a training, and what --on_failure lets it do."""
     from gan_common import doctor
-    from gan_common.treatment import Treatment
+    from gan_common.doctor.treatment import Treatment
 
     watching = doctor.Doctor(
         doctor.look_at_data(dataset.x_train, config.seed),
@@ -111,7 +112,7 @@ def watch(gan, dataset: data.Dataset, config: Config):
 
 def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
     """`Model.fit` from the step that the recorder stands at to the last one."""
-    from gan_common.recorder import AfterStep
+    from gan_common.runs.callback import AfterStep
 
     arrays = (dataset.x_train, dataset.y_train)
     steps_per_epoch = recorder.steps_per_epoch
@@ -137,7 +138,7 @@ def trial(
     Args:
         dataset: the pictures.
         steps: training steps.
-        sample_every, on_sample: see `gan_common.history.History`.
+        sample_every, on_sample: see `gan_common.runs.history.History`.
         say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.
         flags: as `resolve` takes them, `tricks` and `seed` for example; `precision` is float32 unless
             it is given.
@@ -146,8 +147,8 @@ def trial(
         The GAN and its `History`.
     """
     import gan_common.quiet  # noqa: F401
-    from gan_common import machine
-    from gan_common.history import History
+    from gan_common.kernels import machine
+    from gan_common.runs.history import History
     from keras_dcgan import models
 
     config = resolve({"precision": "float32", **flags})

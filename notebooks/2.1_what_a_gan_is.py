@@ -14,7 +14,7 @@
 # **In which form does it run?** Every notebook has a normal form and a quick one.
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -33,7 +33,8 @@ lesson.begin()
 # %%
 import numpy as np
 
-from gan_common import figures, game
+from gan_common.lessons import game
+from gan_common.plotting import figures
 
 x = game.GRID
 p, q = game.DATA.density(x), game.FORGERY.density(x)
@@ -214,7 +215,7 @@ sliders = lesson.explore(
 # **Does it draw what it was asked for?** A classifier, trained on the real training pictures, judges.
 
 # %%
-from gan_common import features
+from gan_common.metrics import features
 
 judge = features.classifier(digits, lesson.pick(None, 60))
 asked = np.repeat(np.arange(10), 50)

@@ -23,7 +23,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -40,7 +40,9 @@ lesson.begin()
 import numpy as np
 from IPython.display import display
 
-from gan_common import data, figures, translation, tricks
+from gan_common import data, tricks
+from gan_common.lessons import translation
+from gan_common.plotting import figures
 
 digits = data.load("mnist5k")
 train, test = (tricks.scale_images(part) for part in (digits.x_train, digits.x_test))
@@ -187,7 +189,7 @@ figures.pictures(
 # **How often is it right?** A classifier reads 20 pictures of each word.
 
 # %%
-from gan_common import features
+from gan_common.metrics import features
 
 judge = features.classifier(digits, lesson.pick(None, 60))
 asked = np.repeat(np.arange(10), 20)

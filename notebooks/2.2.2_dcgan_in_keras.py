@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -28,7 +28,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import data, figures, losses, sampling, tricks
+from gan_common import data, losses, sampling, tricks
+from gan_common.plotting import figures
 from keras_dcgan import config, models, train
 
 digits = data.load("mnist5k")
@@ -232,7 +233,7 @@ figures.lines(
 # classifier says how sure it is of each picture.
 
 # %%
-from gan_common import features
+from gan_common.metrics import features
 
 judge = features.classifier(digits, lesson.pick(None, 60))
 count = lesson.pick(48, 16)

@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -30,7 +30,9 @@ lesson.begin()
 import numpy as np
 import tensorflow as tf
 
-from gan_common import compare, data, figures
+from gan_common import data
+from gan_common.lessons import compare
+from gan_common.plotting import figures
 from ssgan_tf import losses, train
 
 digits = data.load("mnist5k")

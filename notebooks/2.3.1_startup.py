@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -35,7 +35,9 @@ import numpy as np
 import tensorflow as tf
 from IPython.display import display
 
-from gan_common import compare, data, figures, losses, sampling
+from gan_common import data, losses, sampling
+from gan_common.lessons import compare
+from gan_common.plotting import figures
 from keras_dcgan import train
 
 logits = tf.constant(np.linspace(-8, 4, 121), tf.float32)
@@ -57,7 +59,7 @@ figures.lines(
 # %% [markdown]
 # **What does the doctor say of five trainings that must fail, and of one that should not?** `--break` makes the failures,
 # `bad_init` and `strong_d` with the minimax loss. `on_failure="stop"` ends a training as soon as the doctor has something to
-# say, and 200 steps have to be enough. Its thresholds have names and reasons in `gan_common/doctor.py`.
+# say, and 200 steps have to be enough. Its thresholds have names and reasons in `gan_common/doctor/diagnosis.py`.
 
 # %%
 digits = data.load("mnist5k")

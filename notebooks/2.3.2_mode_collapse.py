@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -28,7 +28,11 @@ lesson.begin()
 # %%
 import numpy as np
 
-from gan_common import compare, figures, mode_games, modes
+from gan_common import modes
+from gan_common.lessons import compare
+from gan_common.modes.game import Game
+from gan_common.modes.tasks import Points
+from gan_common.plotting import figures
 
 ring = modes.centres("ring")
 real = modes.sample("ring", 2500, seed=0)
@@ -50,7 +54,7 @@ steps = lesson.pick(2000, 20)
 
 def game_of(*tricks, **flags):
     options = modes.resolve({"preset": "quick", "steps": steps, "tricks": tricks, **flags})
-    return mode_games.Game(options, mode_games.Points("ring"))
+    return Game(options, Points("ring"))
 
 
 def over_time(game, seed=1, looks=4):
@@ -167,7 +171,7 @@ result.verdict("modes", "higher")
 # β where only forgeries are, and G is told nothing there.
 
 # %%
-from gan_common import game as line_game
+from gan_common.lessons import game as line_game
 
 x = line_game.GRID
 p, q = line_game.DATA.density(x), line_game.Mixture((4.5,), (0.5,), (1.0,)).density(x)

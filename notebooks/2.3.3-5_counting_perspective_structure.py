@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -29,12 +29,15 @@ lesson.begin()
 import numpy as np
 from IPython.display import display
 
-from gan_common import compare, data, figures, sampling, shape_measures, shapes
+from gan_common import data, sampling, shapes
+from gan_common.lessons import compare
+from gan_common.plotting import figures
+from gan_common.shapes import ruler
 from keras_dcgan import train
 
 sets = {family: data.load(f"shapes:{family}") for family in shapes.FAMILIES}
 floors = {
-    family: shape_measures.measure(pictures.x_test[:500], family)["wrong"]
+    family: ruler.measure(pictures.x_test[:500], family)["wrong"]
     for family, pictures in sets.items()
 }
 figures.pictures(
@@ -56,7 +59,7 @@ wrong = {
     "misplaced": ("structure", shapes.draw_figure(rng, fault="misplaced")),
     "two heads": ("structure", shapes.draw_figure(rng, fault="two heads")),
 }
-found = [shape_measures.measure_each(x[None], family)[0] for family, x in wrong.values()]
+found = [ruler.measure_each(x[None], family)[0] for family, x in wrong.values()]
 figures.pictures(
     figures.framed(
         np.stack([x for _, x in wrong.values()]), [[v.box for v in one.violations] for one in found]
@@ -86,7 +89,7 @@ def run(family, flags, seed):
             **flags,
         )  # fmt: skip
         gallery[key], _ = sampling.draw(gan, count, seed)
-    return {"wrong": shape_measures.measure(gallery[key], family)["wrong"]}
+    return {"wrong": ruler.measure(gallery[key], family)["wrong"]}
 
 
 plain = {family: [run(family, {}, 1)["wrong"]] for family in sets}
@@ -104,10 +107,10 @@ figures.columns(
 # %%
 for family in sets:
     pictures = gallery[family, "{}", 1]
-    measured = shape_measures.measure_each(pictures, family)
+    measured = ruler.measure_each(pictures, family)
     bad = [i for i, one in enumerate(measured) if not one.ok][:6]
     if bad:
-        kinds = shape_measures.measure(pictures, family)["kinds"]
+        kinds = ruler.measure(pictures, family)["kinds"]
         most = max(kinds, key=kinds.get)
         figure = figures.pictures(
             figures.framed(pictures[bad], [[v.box for v in measured[i].violations] for i in bad]),

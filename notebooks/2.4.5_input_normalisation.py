@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -33,7 +33,9 @@ import dataclasses
 
 import numpy as np
 
-from gan_common import compare, data, figures, sampling, tricks
+from gan_common import data, sampling, tricks
+from gan_common.lessons import compare
+from gan_common.plotting import figures
 from keras_dcgan import train
 
 digits = data.load("mnist5k")

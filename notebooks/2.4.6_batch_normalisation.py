@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -37,7 +37,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import compare, data, figures, sampling, tricks
+from gan_common import data, sampling, tricks
+from gan_common.lessons import compare
+from gan_common.plotting import figures
 from keras_dcgan import train
 
 digits = data.load("mnist5k")

@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -34,7 +34,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import compare, data, figures, sampling, tricks
+from gan_common import data, sampling, tricks
+from gan_common.lessons import compare
+from gan_common.plotting import figures
 from keras_dcgan import train
 
 keras.utils.set_random_seed(1)

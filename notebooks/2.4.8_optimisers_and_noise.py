@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -35,7 +35,9 @@ lesson.begin()
 # shown in the README
 import numpy as np
 
-from gan_common import compare, data, figures, game, sampling, tricks
+from gan_common import data, sampling, tricks
+from gan_common.lessons import compare, game
+from gan_common.plotting import figures
 from keras_dcgan import train
 
 x = np.linspace(-5, 5, 2001)

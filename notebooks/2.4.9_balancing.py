@@ -13,7 +13,7 @@
 # **In which form does it run?**
 
 # %%
-from gan_common import lesson
+from gan_common.lessons import lesson
 
 lesson.begin()
 
@@ -34,7 +34,8 @@ lesson.begin()
 # %%
 import numpy as np
 
-from gan_common import compare, figures, game
+from gan_common.lessons import compare, game
+from gan_common.plotting import figures
 
 x = np.linspace(-12, 12, 2401)
 shifts = np.linspace(0, 5, 26)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli, data
+from gan_common import cli, data, files
 from gan_common.cli import flag
 from ssgan_tf.config import Config
 
@@ -48,12 +48,13 @@ def _main(argv) -> None:
     gan = models.restore(run, config, *facts, options.checkpoint)
     measured = evaluate(run, gan, dataset)
     if options.json:
-        cli.write_json(Path(options.json), measured)
+        files.write_json(Path(options.json), measured)
 
 
 def evaluate(run, gan, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
-    from gan_common import features, metrics, sampling
+    from gan_common import metrics, sampling
+    from gan_common.metrics import features
 
     measured = classification(run, gan, dataset)
     run.summarise(**measured)

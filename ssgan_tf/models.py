@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import checkpoints, doctor, normalization, optimizers, runs, sampling, tricks
+from gan_common import doctor, runs, sampling, tricks
 from gan_common.errors import UserError
+from gan_common.kernels import normalization, optimizers
 from gan_common.losses import discriminator_loss
+from gan_common.runs import checkpoints
 from ssgan_tf import losses
 from ssgan_tf.config import WEAK, Config
 from ssgan_tf.networks import NETWORKS, over_replicas, replica_count, share

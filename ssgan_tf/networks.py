@@ -13,7 +13,7 @@ from keras import layers
 
 from gan_common import tricks
 from gan_common.errors import UserError
-from gan_common.normalization import BatchNormalization
+from gan_common.kernels.normalization import BatchNormalization
 from gan_common.tricks import WeightNormalization
 from ssgan_tf.config import Config
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_common import cli, data
+from gan_common import cli, data, files, runs
 from gan_common.errors import UserError
 from ssgan_tf.config import (
     DEFAULT_LABELS,
@@ -122,7 +122,7 @@ def keep_labelled(path: Path, labelled: np.ndarray) -> None:
         with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it
             np.save(file, labelled)
 
-    cli.write_whole(path, write)
+    files.write_whole(path, write)
 
 
 def train(config: Config) -> int:
@@ -138,8 +138,9 @@ def train(config: Config) -> int:
     is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
 
     import gan_common.quiet  # noqa: F401
-    from gan_common import machine, runs
-    from gan_common.recorder import Recorder
+    from gan_common import runs
+    from gan_common.kernels import machine
+    from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
 
     # The nets for grey pictures are so small that casting costs more than bfloat16 products save.
@@ -205,7 +206,7 @@ def train(config: Config) -> int:
         except UserError as error:  # the training itself is done and saved
             print(f"not measured: {error}")
     if config.json:
-        cli.write_json(Path(config.json), run.summary())
+        files.write_json(Path(config.json), run.summary())
     print(f"run        {run.folder}")
     print(f"samples    {run.sample_files()[-1]}")
     print(f"over time  {gif}")
@@ -222,7 +223,7 @@ def watch(gan, parts: Parts, config: Config):
     Over several replicas pictures are left out: their batch statistics are those of all replicas together.
     """
     from gan_common import doctor
-    from gan_common.treatment import Treatment
+    from gan_common.doctor.treatment import Treatment
 
     kind = config.generator_loss
     watching = doctor.Doctor(
@@ -317,14 +318,14 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=Non
     Args:
         dataset: the pictures.
         steps: training steps.
-        sample_every, on_sample: see `gan_common.history.History`.
+        sample_every, on_sample: see `gan_common.runs.history.History`.
         flags: as `resolve` takes them, `labels`, `baseline` and `seed` for example.
 
     Returns:
         The SSGAN, its `History`, and the `Parts` of the data that it was given.
     """
     import gan_common.quiet  # noqa: F401
-    from gan_common.history import History
+    from gan_common.runs.history import History
     from ssgan_tf import models
 
     config = resolve({"precision": "float32", "steps": steps, **flags})
@@ -377,7 +378,7 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
             status = _run_once(folder / f"ssgan-{name}", flags)
             if status:
                 return status
-            ours = cli.read_summary(folder / f"ssgan-{name}")
+            ours = runs.read_summary(folder / f"ssgan-{name}")
             flags = {k: v for k, v in flags.items() if k not in ("epochs", "max_minutes")}
             flags = {k: v for k, v in flags.items() if k not in NOT_OF_BASELINE}
             flags |= {"baseline": True, "steps": ours["steps"]}
@@ -386,7 +387,7 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
                 return status
             for kind, found in (
                 ("SSGAN", ours),
-                ("baseline", cli.read_summary(folder / f"baseline-{name}")),
+                ("baseline", runs.read_summary(folder / f"baseline-{name}")),
             ):
                 errors.setdefault(f"{kind}, {number} labels", []).append(100 * found["test_error"])
     means = {name: float(np.mean(values)) for name, values in errors.items()}
@@ -402,15 +403,15 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
         each = "  ".join(f"{value:.2f}" for value in values)
         print(f"{name:<24} {means[name]:6.2f}% ± {spreads[name]:.2f}   ({each})")
     print(f"drawn      {picture}")
-    cli.write_json(folder / "sweep.json", {"test_error_percent": errors})
+    files.write_json(folder / "sweep.json", {"test_error_percent": errors})
     if out:
-        cli.write_json(Path(out), {"test_error_percent": errors})
+        files.write_json(Path(out), {"test_error_percent": errors})
     return 0
 
 
 def _run_once(folder: Path, flags: dict) -> int:
     """One run of a sweep: from the start, or from where it stood, or not at all if it is done."""
-    if "test_error" in cli.read_summary(folder):
+    if "test_error" in runs.read_summary(folder):
         return 0
     started = any(folder.glob("checkpoints/step-*"))
     if started:
@@ -512,7 +513,7 @@ class Follower:
         self.step = step
 
     def __enter__(self):
-        from gan_common.signals import StopSignals
+        from gan_common.runs.signals import StopSignals
 
         self._signals = StopSignals(self._on_stop).__enter__()
         return self
@@ -526,7 +527,8 @@ class Follower:
 
 def follow(gan, parts: Parts, config: Config, strategy, total_steps: int) -> int:
     """The training of a worker other than the first, which keeps the run's folder."""
-    from gan_common import checkpoints, runs
+    from gan_common import runs
+    from gan_common.runs import checkpoints
 
     start = 0
     if config.resume:

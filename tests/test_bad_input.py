@@ -18,7 +18,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from gan_common import checkpoints, data, publishers, readers
+from gan_common import data
+from gan_common.data import datasets, publishers, readers
+from gan_common.runs import checkpoints
 
 ROOT = Path(__file__).resolve().parent.parent
 DCGAN, SSGAN = "keras_dcgan", "ssgan_tf"
@@ -340,7 +342,7 @@ def without_network(monkeypatch, tmp_path):
     def unreachable(*_):
         raise OSError("no network")
 
-    monkeypatch.setattr(data, "download", unreachable)
+    monkeypatch.setattr(datasets, "download", unreachable)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.delenv("GAN_DATA_DIR", raising=False)
     monkeypatch.delenv("TF_CONFIG", raising=False)

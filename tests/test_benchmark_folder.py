@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import folder as benchmark
-from gan_common import pictures
+from gan_common.data import pictures
 
 pytestmark = pytest.mark.skipif(
     not benchmark.Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks import running, ssgan
-from gan_common import cli
+from gan_common import files
 from gan_common.errors import UserError
 from ssgan_tf import config
 
@@ -83,7 +83,7 @@ def test_a_folder_of_another_configuration_is_refused(tmp_path):
     options = ssgan.Options(runs=str(tmp_path), results=str(tmp_path))
     folder = tmp_path / "ssgan-digits" / "SSGAN-1"
     trained = config.resolve({**ROW.flags, "seed": 7})
-    cli.write_json(folder / "config.json", dataclasses.asdict(trained))
+    files.write_json(folder / "config.json", dataclasses.asdict(trained))
     row = dataclasses.replace(ROW, kinds={"SSGAN": {}})
     with pytest.raises(UserError, match="SSGAN-1: was trained with other values of seed; move"):
         ssgan.measure("digits", row, options)
@@ -115,7 +115,7 @@ def test_a_training_is_found_done_taken_up_or_started(tmp_path, monkeypatch):
 
     def pretend(words):
         commands.append(words[1:])
-        cli.write_json(tmp_path / "run" / "summary.json", {"fid": 1.0, "versions": {}})
+        files.write_json(tmp_path / "run" / "summary.json", {"fid": 1.0, "versions": {}})
         return type("Done", (), {"returncode": 0})
 
     monkeypatch.setattr(running.subprocess, "run", pretend)

@@ -16,10 +16,11 @@ import keras
 import numpy as np
 import pytest
 
-from gan_common import checkpoints, lock, runs
+from gan_common import runs
 from gan_common.data import Dataset
 from gan_common.errors import UserError
-from gan_common.recorder import Recorder
+from gan_common.runs import checkpoints, lock
+from gan_common.runs.recorder import Recorder
 
 PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
 LABELS = np.array([0, 1, 0, 1], np.int32)
@@ -259,7 +260,7 @@ def test_a_damaged_row_is_named(run):
 
 HOLDER = """
 import sys, time
-from gan_common.lock import Lock
+from gan_common.runs.lock import Lock
 Lock(sys.argv[1]).acquire()
 print("locked", flush=True)
 time.sleep(60)

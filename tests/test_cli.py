@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.errors import UserError
 from keras_dcgan.config import PRESETS, Config, resolve
 
@@ -68,7 +68,7 @@ def test_combinations_that_make_no_sense_are_refused():
 
 def test_a_configuration_survives_json(tmp_path):
     config = resolve({"tricks": ("minibatch",), "epochs": 7, "max_minutes": 1.5})
-    cli.write_json(tmp_path / "config.json", dataclasses.asdict(config))
+    files.write_json(tmp_path / "config.json", dataclasses.asdict(config))
     assert cli.from_json(Config, tmp_path / "config.json") == config
 
 
@@ -95,7 +95,7 @@ def test_a_broken_configuration_names_what_is_wrong(tmp_path, change, says):
 
 def test_resume_keeps_the_run_and_refuses_another(tmp_path):
     saved = resolve({"batch_size": 32, "epochs": 2})
-    cli.write_json(tmp_path / "config.json", dataclasses.asdict(saved))
+    files.write_json(tmp_path / "config.json", dataclasses.asdict(saved))
     resumed = cli.resumed(Config, {"resume": str(tmp_path), "epochs": 5})
     assert (resumed.batch_size, resumed.epochs) == (32, 5)
     with pytest.raises(UserError, match=r"batch_size=32, not 64.*leave --batch_size out"):
@@ -106,14 +106,14 @@ def test_resume_keeps_the_run_and_refuses_another(tmp_path):
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path):
     path = tmp_path / "new" / "file.json"
-    cli.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 1})
 
     def fail_half_way(temporary):
         temporary.write_text("{")
         raise OSError(28, "No space left on device")
 
     with pytest.raises(UserError, match="No space left"):
-        cli.write_whole(path, fail_half_way)
+        files.write_whole(path, fail_half_way)
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in path.parent.iterdir()] == ["file.json"]
 

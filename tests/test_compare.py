@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_common import compare, figures, lesson, metrics
-from gan_common.history import History
+from gan_common import metrics
+from gan_common.lessons import compare, lesson
+from gan_common.plotting import figures
+from gan_common.runs.history import History
 
 
 def comparison(without, found):

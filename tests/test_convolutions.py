@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common.convolutions import PictureConv2D, picture_convolution
+from gan_common.kernels.convolutions import PictureConv2D, picture_convolution
 
 RNG = np.random.default_rng(8)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import features, machine
 from gan_common.data import Dataset
 from gan_common.errors import UserError
+from gan_common.kernels import machine
+from gan_common.metrics import features
 
 
 def quadrants(count, seed):

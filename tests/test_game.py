@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import game
+from gan_common.lessons import game
 
 X = np.linspace(-12, 12, 4001)
 P, Q = game.DATA.density(X), game.FORGERY.density(X)

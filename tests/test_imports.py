@@ -52,6 +52,40 @@ def sources():
                 yield folder, path, notebook_source(path)
 
 
+# The floors of gan_common, from the ground up: an arrow goes down, or stays within its wing.
+FLOORS = (
+    ("errors",),
+    ("files", "quiet"),
+    ("kernels", "losses", "plotting", "shapes"),
+    ("data", "tricks"),
+    ("metrics", "sampling"),
+    ("doctor",),
+    ("runs",),
+    ("cli",),
+    ("lessons", "modes"),
+)
+FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
+
+
+def wing_of(path):
+    """The wing of a file of gan_common: its folder there, or the file itself."""
+    return path.relative_to(ROOT / "gan_common").with_suffix("").parts[0]
+
+
+def upward_arrows(wing, source):
+    """The wings that the source imports and that do not lie below its own."""
+    names = [name.split(".") for name in imported(source, "gan_common")]
+    used = {name[1] for name in names if name[0] == "gan_common" and len(name) > 1}
+    return sorted(name for name in used if name != wing and FLOOR[name] >= FLOOR[wing])
+
+
+def modules():
+    """Each module of gan_common by its dotted name, and its source."""
+    for path in sorted((ROOT / "gan_common").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        yield name.removesuffix(".__init__"), path.read_text(encoding="utf-8")
+
+
 def wrong_arrows(folder, source):
     ours = {name.split(".")[0] for name in imported(source, folder)} & set(ALLOWED)
     return ours - ALLOWED[folder]
@@ -66,6 +100,51 @@ def test_no_arrow_points_the_wrong_way():
     assert wrong == []
 
 
+def test_inside_gan_common_arrows_go_down():
+    wings = {wing_of(path) for path in (ROOT / "gan_common").rglob("*.py")}
+    assert wings - {"__init__"} == set(FLOOR)
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {wing}"
+        for path in sorted((ROOT / "gan_common").rglob("*.py"))
+        if wing_of(path) != "__init__"
+        for wing in upward_arrows(wing_of(path), path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
+
+
+def test_no_module_of_gan_common_imports_itself_in_a_circle():
+    known = dict(modules())
+
+    def module(name):
+        """`package.name` is a module, or a name that the module `package` holds."""
+        return name if name in known else name.rpartition(".")[0]
+
+    arrows = {
+        name: {module(target) for target in imported(source, name)} & (set(known) - {name})
+        for name, source in known.items()
+    }
+    # A wing's door (`__init__`) opens on its rooms; a room does not go out by its own door.
+    while leaves := [name for name, targets in arrows.items() if not targets]:
+        for leaf in leaves:
+            del arrows[leaf]
+        for targets in arrows.values():
+            targets.difference_update(leaves)
+    assert arrows == {}
+
+
+@pytest.mark.parametrize(
+    ("wing", "source", "wrong"),
+    [
+        ("runs", "from gan_common.files import write_json\nfrom gan_common import doctor", []),
+        ("runs", "def f():\n    from gan_common import cli", ["cli"]),
+        ("data", "from gan_common.tricks import pack", ["tricks"]),
+        ("losses", "import gan_common.runs.lock", ["runs"]),
+    ],
+)
+def test_an_upward_arrow_is_found(wing, source, wrong):
+    assert upward_arrows(wing, source) == wrong
+
+
 def test_matplotlib_is_imported_where_figures_are_drawn():
     importers = {
         str(path.relative_to(ROOT))
@@ -74,9 +153,9 @@ def test_matplotlib_is_imported_where_figures_are_drawn():
     }
     # Figures that go to files, and those that a notebook shows.
     assert importers == {
-        "gan_common/plotting.py",
-        "gan_common/figures.py",
-        "gan_common/mode_figures.py",
+        "gan_common/plotting/files.py",
+        "gan_common/plotting/figures.py",
+        "gan_common/plotting/planes.py",
     }
 
 

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gan_common import data, index, pictures
+from gan_common import data
+from gan_common.data import index, pictures
 from gan_common.errors import UserError
 
 

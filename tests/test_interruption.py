@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from benchmarks import soak
+from gan_common import files
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_what_differs_is_found(tmp_path):
         (run / "metrics.csv").write_text(f"step,seconds,d_loss\n20,{name},{loss}\n")
         state = {"step": 20, "seconds": len(name), "sums": {}, "count": 0}
         manifest = {"sha256": {"v": digest}, "state": state, "quality": 1, "of": {}, "shapes": {}}
-        soak.cli.write_json(end / "manifest.json", manifest)
+        files.write_json(end / "manifest.json", manifest)
         return run
 
     one = make("1")

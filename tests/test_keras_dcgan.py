@@ -8,9 +8,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gan_common import data, features, losses, sampling, tricks
+from gan_common import data, losses, sampling, tricks
 from gan_common.errors import UserError
-from gan_common.recorder import Recorder
+from gan_common.metrics import features
+from gan_common.runs.recorder import Recorder
 from keras_dcgan import evaluate, generate, models, train
 from keras_dcgan.config import PRESETS, TRICKS, resolve
 

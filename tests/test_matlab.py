@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from gan_common import matlab
+from gan_common.data import matlab
 
 TYPES = ("f8", "f4", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")
 

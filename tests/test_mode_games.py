@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import mode_games, mode_nets, modes
+from gan_common import modes
+from gan_common.modes import nets
+from gan_common.modes.game import Game
+from gan_common.modes.tasks import Points
 
 SMALL = {"preset": "quick", "batch_size": 8, "latent_dim": 4, "steps": 40}
 
 
 def game(*chosen, **given):
     options = modes.resolve({**SMALL, "tricks": chosen, **given})
-    return mode_games.Game(options, mode_games.Points(options.task))
+    return Game(options, Points(options.task))
 
 
 def after(played, steps, seed=1):
@@ -21,7 +24,7 @@ def after(played, steps, seed=1):
 
 
 def test_a_dense_net_is_what_it_says():
-    net = mode_nets.DenseNet((2, 3, 1), "tanh")
+    net = nets.DenseNet((2, 3, 1), "tanh")
     flat = tf.random.stateless_normal((net.size,), (1, 2))
     w1, b1, w2, b2 = (w.numpy() for w in net.weights(flat))
     x = np.array([[0.5, -1.0], [2.0, 0.25]], np.float32)
@@ -206,7 +209,7 @@ def test_a_seed_does_not_depend_on_the_seeds_beside_it_nor_on_how_steps_are_cut(
 
 
 def test_real_points_of_the_graph_are_those_of_the_protocol():
-    points = mode_games.Points("ring")
+    points = Points("ring")
     samples, labels = points.draw(4000, lambda stream: tf.constant([5, stream], tf.int64))
     offset = samples.numpy() - modes.centres("ring")[labels.numpy()]
     np.testing.assert_allclose(offset.std(axis=0), 0.01, rtol=0.05)
@@ -228,7 +231,7 @@ def test_a_step_of_the_pictures_networks(chosen):
                 n, tf.int32
             )
 
-    played = mode_games.Game(options, Noise())
+    played = Game(options, Noise())
     before = played.g.numpy(), played.d.numpy()
     now = eagerly(played, 1)
     for old, new in zip(before, now, strict=True):

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks import modes as table
-from gan_common import mode_digits, mode_games, modes
+from gan_common import modes
 from gan_common.errors import UserError
+from gan_common.modes import __main__ as command
+from gan_common.modes import play as play_module
+from gan_common.modes import tasks
 
 # ------------------------------------------------------------------------------------------ the protocol
 
@@ -98,19 +101,19 @@ def test_unknown_tasks_are_refused():
 
 
 def test_triples_by_hand():
-    assert mode_digits.triples(np.arange(1000)) == {"modes": 1000, "kl": pytest.approx(0, abs=1e-9)}
-    one = mode_digits.triples(np.full(50, 123))
+    assert tasks.triples(np.arange(1000)) == {"modes": 1000, "kl": pytest.approx(0, abs=1e-9)}
+    one = tasks.triples(np.full(50, 123))
     assert one == {"modes": 1, "kl": pytest.approx(np.log(1000))}
-    half = mode_digits.triples(np.repeat([0, 999], [1, 3]))
+    half = tasks.triples(np.repeat([0, 999], [1, 3]))
     assert half["kl"] == pytest.approx(np.log(1000) + 0.25 * np.log(0.25) + 0.75 * np.log(0.75))
     with pytest.raises(ValueError, match="1000"):
-        mode_digits.triples([1000])
+        tasks.triples([1000])
 
 
 def test_the_floor_of_the_divergence_at_26000_samples():
     """About (modes − 1) / (2 · samples) = 0.019 nats; counting as published gives 0.02 as well."""
     even = np.random.default_rng(0).integers(1000, size=26_000)
-    assert mode_digits.triples(even)["kl"] == pytest.approx(999 / 52_000, rel=0.15)
+    assert tasks.triples(even)["kl"] == pytest.approx(999 / 52_000, rel=0.15)
 
 
 # ------------------------------------------------------------------------------------------- the command
@@ -153,7 +156,7 @@ def test_the_default_is_the_published_plain_gan():
 
 
 def test_help_lists_every_trick_that_is_taken(capsys):
-    assert modes._main(["modes", "--tricks", "help"]) == 0
+    assert command._main(["modes", "--tricks", "help"]) == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()[:-1]]
     assert sorted(listed) == sorted(modes.TRICKS)
 
@@ -169,7 +172,7 @@ def test_help_lists_every_trick_that_is_taken(capsys):
 )
 def test_the_command_answers_mistakes_in_one_line(arguments, message, capsys):
     with pytest.raises(SystemExit) as end:
-        modes.main(["modes", *arguments])
+        command.main(["modes", *arguments])
     error = capsys.readouterr().err
     assert end.value.code == 2
     assert message in error
@@ -187,7 +190,9 @@ def test_summary_by_hand():
 def test_a_tiny_run_from_end_to_end(tmp_path, capsys):
     target = tmp_path / "out.json"
     arguments = f"--preset quick --steps 3 --batch_size 16 --seeds 2 --json {target}"
-    modes._main(["modes", *arguments.split(), "--tricks", "packing", "--run_dir", f"{tmp_path}/r"])
+    command._main(
+        ["modes", *arguments.split(), "--tricks", "packing", "--run_dir", f"{tmp_path}/r"]
+    )
     result = json.loads(target.read_text())
     assert result["command"] == (
         "python -m gan_common.modes --preset quick --tricks packing --steps 3 --batch_size 16 --seeds 2"
@@ -214,7 +219,7 @@ def test_a_table_trains_only_what_it_lacks(tmp_path, monkeypatch):
             trained.append((options.tricks, seed))
             finished({"seed": seed, "modes": seed, "high_quality": 0.5, "steps_per_second": 10.0})
 
-    monkeypatch.setattr(mode_games, "play", play)
+    monkeypatch.setattr(play_module, "play", play)
 
     numbers = f"0,{list(table.POINT_SETTINGS).index('packing, m = 2')}"
 

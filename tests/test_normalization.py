@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gan_common import tricks
-from gan_common.normalization import BatchNormalization, portable
+from gan_common.kernels.normalization import BatchNormalization, portable
 
 RNG = np.random.default_rng(3)
 

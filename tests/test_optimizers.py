@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import optimizers
+from gan_common.kernels import optimizers
 
 RNG = np.random.default_rng(3)
 START = [RNG.normal(size=shape).astype(np.float32) for shape in ((7, 5), (5,), (3, 3, 2, 4))]

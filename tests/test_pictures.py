@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_common import data, pictures
+from gan_common import data
+from gan_common.data import pictures
 from gan_common.errors import UserError
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from gan_common import plotting
 from gan_common.errors import UserError
+from gan_common.plotting import files
 
 GREY = 216  # between the pictures
 
@@ -285,7 +286,7 @@ def drawn(monkeypatch):
         figures.append(figure)
         save(path, figure, **options)
 
-    monkeypatch.setattr(plotting, "save_figure", keep)
+    monkeypatch.setattr(files, "save_figure", keep)
     return figures
 
 

@@ -15,7 +15,7 @@ import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gan_common import readers
+from gan_common.data import readers
 from gan_common.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -369,7 +369,7 @@ def test_a_pickle_that_calls_itself_an_npz_does_not_run(tmp_path, payload):
 
 @pytest.mark.parametrize(
     "module_and_name",
-    ["builtins eval", "numpy load", "numpy.core.multiarray fromfile", "gan_common.readers os"],
+    ["builtins eval", "numpy load", "numpy.core.multiarray fromfile", "gan_common.data.readers os"],
 )
 def test_only_what_arrays_need_is_allowed(tmp_path, module_and_name):
     module, name = module_and_name.split()

@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks import modes as modes_table
 from benchmarks import ssgan as ssgan_table
-from gan_common import modes, sampling
+from gan_common import modes
+from gan_common.cli import generate
 from keras_dcgan import config as dcgan_config
 from keras_dcgan import evaluate as dcgan_evaluate
 from ssgan_tf import config as ssgan_config
@@ -26,7 +27,7 @@ def test_the_readme_names_only_flags_that_exist():
     known = fields(
         dcgan_config.Config,
         ssgan_config.Flags,
-        sampling.Options,
+        generate.Options,
         dcgan_evaluate.Options,
         modes.Options,
         modes_table.Options,
@@ -39,7 +40,8 @@ def test_the_readme_names_only_flags_that_exist():
 
 def test_the_readme_names_only_modules_and_files_that_exist():
     for module in set(re.findall(r"python -m ([a-z_.0-9]+)", README)):
-        assert (ROOT / (module.replace(".", "/") + ".py")).is_file(), module
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").is_file() or (path / "__main__.py").is_file(), module
     for path in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (ROOT / path).exists(), path
         limit = 1_000_000 if path.endswith(".ipynb") else 200_000

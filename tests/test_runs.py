@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import checkpoints, runs
+from gan_common import runs
 from gan_common.data import Dataset
 from gan_common.errors import UserError
-from gan_common.recorder import Recorder
+from gan_common.runs import checkpoints
+from gan_common.runs import run as run_module
+from gan_common.runs.recorder import Recorder
 
 PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
 LABELS = np.array([0, 1, 0, 1], np.int32)
@@ -255,7 +257,7 @@ def test_tensorboard_grows_by_the_logarithm():
 
 
 def test_tensorboard_gets_the_rows_that_are_shown(run, monkeypatch):
-    monkeypatch.setattr(runs, "TENSORBOARD_ROWS", 2)
+    monkeypatch.setattr(run_module, "TENSORBOARD_ROWS", 2)
     variable = keras.Variable(0.0)
     train(make_recorder(run, variable, total_steps=40), variable)
     (events,) = (run.folder / "tensorboard").iterdir()

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from gan_common import shape_measures, shapes
+from gan_common import shapes
+from gan_common.shapes import ruler, worlds
 
 N = 1000
 
@@ -182,7 +183,7 @@ def test_dataset_is_seeded_and_balanced():
 def test_labels_are_what_is_measured(family):
     _, _, x, y, names = shapes.dataset(0, 100, seed=1, family=family)
     assert names == shapes.CLASS_NAMES[family]
-    found = shape_measures.measure_each(x, family)
+    found = ruler.measure_each(x, family)
     assert all(one.ok for one in found)
     if family == "count":
         assert [f"{one.count} disc{'s' * (one.count > 1)}" for one in found] == [
@@ -226,10 +227,10 @@ def test_shapes_follow_the_arguments(rng):
         (lambda rng: shapes.draw_figure(rng, 1, shirts=[6]), r"shirts=\[6\]"),
         (lambda rng: shapes.dataset(family="box"), "family='box'"),
         (lambda rng: shapes.dataset(n_test=-1), "n_test=-1"),
-        (lambda rng: shape_measures.measure_each(np.zeros((1, 32, 32, 3)), "count"), "float64"),
-        (lambda rng: shape_measures.measure_count(np.zeros((28, 28, 3), np.uint8)), r"28, 28, 3\)"),
-        (lambda rng: shape_measures.measure(shapes.draw_figure(rng, 1), "figure"), "'figure'"),
-        (lambda rng: shape_measures.measure(shapes.draw_figure(rng, 0), "structure"), "N=0"),
+        (lambda rng: ruler.measure_each(np.zeros((1, 32, 32, 3)), "count"), "float64"),
+        (lambda rng: ruler.measure_count(np.zeros((28, 28, 3), np.uint8)), r"28, 28, 3\)"),
+        (lambda rng: ruler.measure(shapes.draw_figure(rng, 1), "figure"), "'figure'"),
+        (lambda rng: ruler.measure(shapes.draw_figure(rng, 0), "structure"), "N=0"),
     ],
 )
 def test_wrong_arguments_are_echoed(call, received, rng):
@@ -244,7 +245,7 @@ def test_wrong_arguments_are_echoed(call, received, rng):
 @pytest.mark.parametrize("family", shapes.FAMILIES)
 def test_right_pictures_are_read_right(family, distortion, rng):
     images, truth = draw(family, N, rng)
-    found = shape_measures.measure_each(DISTORTIONS[distortion](images, rng), family)
+    found = ruler.measure_each(DISTORTIONS[distortion](images, rng), family)
     right = [one.ok and reading(one) == value for one, value in zip(found, truth, strict=True)]
     assert np.mean(right) >= 0.99
 
@@ -260,7 +261,7 @@ def test_wrong_pictures_are_recognised(family, fault, rng):
     else:
         images, _ = draw(family, N, rng, fault)
     for part in (images[:400], blurred(images[400:700], rng), all_of_it(images[700:], rng)):
-        found = shape_measures.measure_each(part, family)
+        found = ruler.measure_each(part, family)
         assert np.mean([not one.ok for one in found]) >= 0.99
         expected = {
             "too many": "5 discs, never in the data",
@@ -281,18 +282,18 @@ def test_wrong_pictures_are_recognised(family, fault, rng):
 def test_wrong_pictures_of_the_kind_can_be_read(family, fault, rng):
     """Except that discs which merge, or are not equal, leave the count open."""
     images, _ = draw(family, 300, rng, fault)
-    found = shape_measures.measure_each(all_of_it(images, rng), family)
+    found = ruler.measure_each(all_of_it(images, rng), family)
     expected = 0 if (family, fault is None) == ("count", False) else 1
     assert np.mean([one.readable for one in found]) == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("part", shapes.MISPLACED)
 def test_the_missing_part_is_named_and_located(part, rng, monkeypatch):
-    monkeypatch.setattr(shapes, "FIGURE_SHIFT", (1.0, 1.0))
+    monkeypatch.setattr(worlds, "FIGURE_SHIFT", (1.0, 1.0))
     (x0, y0, x1, y1), _ = shapes.FIGURE[part]
     middle = 16 + (x0 + x1) / 2, 16 - shapes.FIGURE_RISE + (y0 + y1) / 2
     images = shapes.draw_figure(rng, 100, fault="missing", part=part)
-    for found in shape_measures.measure_each(images, "structure"):
+    for found in ruler.measure_each(images, "structure"):
         assert [name for name in shapes.PARTS if found.parts[name] != "in place"] == [part]
         (violation,) = found.violations
         left, top, right, bottom = violation.box
@@ -311,7 +312,7 @@ def test_a_view_between_the_angles_is_consistent(degrees):
     face = side + top[0] * (light[0] - side)
     colour = np.multiply.outer(face, [0.9, 0.3, 0.2])
     image = 0.95 + hull[0, ..., None] * (colour - 0.95)
-    found = shape_measures.measure_box(np.round(image * 255).astype(np.uint8))
+    found = ruler.measure_box(np.round(image * 255).astype(np.uint8))
     assert found.consistent
     assert found.degrees == pytest.approx(degrees, abs=0.5)
     assert found.angle == min(shapes.ANGLES, key=lambda angle: abs(angle - degrees))
@@ -323,7 +324,7 @@ def test_violations_are_located(family, rng):
     images, _ = draw(family, 50, rng)
     corner = images[:, 0, 0].copy()
     images[:, 1:6, 26:31] = 255 - corner[:, None, None]
-    for found in shape_measures.measure_each(images, family):
+    for found in ruler.measure_each(images, family):
         assert not found.ok
         boxes = np.array([violation.box for violation in found.violations])
         assert np.abs(boxes - [26, 1, 31, 6]).max(axis=1).min() <= 1
@@ -331,7 +332,7 @@ def test_violations_are_located(family, rng):
 
 def test_swapped_faces_are_marked(rng):
     images = shapes.draw_box(np.full(50, 2), rng, fault="flat shading")
-    for found in shape_measures.measure_each(images, "perspective"):
+    for found in ruler.measure_each(images, "perspective"):
         # The right face is the most wrong one: it is in the right half and below the middle.
         boxes = [violation.box for violation in found.violations]
         assert any(x0 >= 14 and y0 >= 8 for x0, y0, _, _ in boxes)
@@ -354,36 +355,36 @@ def paper():
 
 def test_counting_rules(paper):
     one = disc(paper, 8, 9, 3.4)
-    assert shape_measures.measure_count(one) == shape_measures.DiscCount((), 1)
+    assert ruler.measure_count(one) == ruler.DiscCount((), 1)
     other_colour = disc(one, 22, 20, 3.4, (30, 60, 200))
-    assert shape_measures.measure_count(other_colour).count == 2
+    assert ruler.measure_count(other_colour).count == 2
     speck = disc(one, 22, 20, 0.9)
-    assert shape_measures.measure_count(speck).count == 1
+    assert ruler.measure_count(speck).count == 1
 
-    unequal = shape_measures.measure_count(disc(disc(paper, 8, 9, 3.9), 22, 20, 2.9))
+    unequal = ruler.measure_count(disc(disc(paper, 8, 9, 3.9), 22, 20, 2.9))
     assert (unequal.count, unequal.reason) == (None, "unequal")
     assert unequal.violations[0].box in {(4, 5, 12, 13), (19, 17, 25, 23)}
-    merged = shape_measures.measure_count(disc(one, 12, 11, 3.4))
+    merged = ruler.measure_count(disc(one, 12, 11, 3.4))
     assert (merged.count, merged.reason) == (None, "merged or misshapen")
     (x0, y0, x1, y1) = merged.violations[0].box
     assert (x0, y0) == (4, 5)
     assert (x1, y1) == (16, 15)
-    assert shape_measures.measure_count(disc(paper, 1, 16, 3.4)).reason == "cut off"
-    assert shape_measures.measure_count(disc(paper, 16, 16, 6.0)).reason == "too large"
+    assert ruler.measure_count(disc(paper, 1, 16, 3.4)).reason == "cut off"
+    assert ruler.measure_count(disc(paper, 16, 16, 6.0)).reason == "too large"
     faint = disc(one, 22, 20, 3.4, (222, 160, 163))  # about 0.4 of the contrast
-    assert shape_measures.measure_count(faint).reason == "too small or faint"
+    assert ruler.measure_count(faint).reason == "too small or faint"
 
 
 @pytest.mark.parametrize("family", shapes.FAMILIES)
 def test_nothing_and_noise_are_wrong(family, paper, rng):
-    blank = shape_measures.measure_each(paper[None], family)[0]
+    blank = ruler.measure_each(paper[None], family)[0]
     assert blank.violations[0].box == (0, 0, 32, 32)
     assert blank.reason in {"0 discs, never in the data", "no box", "no figure"}
     static = rng.normal(size=(50, 32, 32, 3))
     for width in (0, 1, 4):
         smooth = ndimage.gaussian_filter(static, (0, width, width, 0))
         images = np.clip(128 + 60 * smooth / smooth.std(), 0, 255).astype(np.uint8)
-        for found in shape_measures.measure_each(images, family):
+        for found in ruler.measure_each(images, family):
             assert not found.ok
             assert not found.readable
             for x0, y0, x1, y1 in (violation.box for violation in found.violations):
@@ -396,14 +397,14 @@ def test_families_are_told_apart(rng):
     for family in shapes.FAMILIES:
         images, _ = draw(family, 100, rng)
         for other in set(shapes.FAMILIES) - {family}:
-            assert not any(one.ok for one in shape_measures.measure_each(images, other))
+            assert not any(one.ok for one in ruler.measure_each(images, other))
 
 
 @pytest.mark.parametrize("family", shapes.FAMILIES)
 def test_mirrored_colours_change_no_count_and_no_part(family, rng):
     """Only the box has to do with brightness: in a negative its shading is wrong, not its view."""
     images, truth = draw(family, 100, rng)
-    found = shape_measures.measure_each(255 - images, family)
+    found = ruler.measure_each(255 - images, family)
     if family == "perspective":
         assert all("shading" in one.reason for one in found)
         assert np.mean([one.angle == angle for one, angle in zip(found, truth, strict=True)]) > 0.95
@@ -414,14 +415,14 @@ def test_mirrored_colours_change_no_count_and_no_part(family, rng):
 def test_a_batch_is_measured_as_its_pictures_are(rng):
     """Blobs do not join across pictures, and blocks of pictures do not matter."""
     measures = (
-        shape_measures.measure_count,
-        shape_measures.measure_box,
-        shape_measures.measure_figure,
+        ruler.measure_count,
+        ruler.measure_box,
+        ruler.measure_figure,
     )
     for family, one_by_one in zip(shapes.FAMILIES, measures, strict=True):
         images = np.concatenate([draw(family, 5, rng)[0], draw(family, 130, rng, None)[0]])
         images[::3] = draw(family, 45, rng, shapes.FAULTS[family][0])[0]
-        together = shape_measures.measure_each(images, family)
+        together = ruler.measure_each(images, family)
         for image, found in zip(images[::9], together[::9], strict=True):
             alone = one_by_one(image)
             assert alone.violations == found.violations
@@ -435,7 +436,7 @@ def test_shares_by_hand(rng):
             shapes.draw_count([2], rng, fault="merged"),
         ]
     )
-    assert shape_measures.measure(images, "count") == {
+    assert ruler.measure(images, "count") == {
         "pictures": 5,
         "wrong": 0.4,
         "unreadable": 0.2,
@@ -443,9 +444,7 @@ def test_shares_by_hand(rng):
         "values": {1: 0.2, 3: 0.4, 5: 0.2, None: 0.2},
     }
     headless = shapes.draw_figure(rng, 2, fault="missing", part="head")
-    shares = shape_measures.measure(
-        np.concatenate([shapes.draw_figure(rng, 2), headless]), "structure"
-    )
+    shares = ruler.measure(np.concatenate([shapes.draw_figure(rng, 2), headless]), "structure")
     assert (shares["wrong"], shares["unreadable"]) == (0.5, 0.0)
     assert shares["kinds"] == {"head missing": 0.5}
     assert shares["values"] == dict.fromkeys(shapes.PARTS, 1.0) | {"head": 0.5}

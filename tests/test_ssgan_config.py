@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from gan_common import cli
+from gan_common import cli, files
 from gan_common.errors import UserError
 from ssgan_tf.config import COLOUR, PRESETS, Config, Flags, parse_sweep, resolve
 
@@ -105,7 +105,7 @@ def test_what_makes_no_sense_is_refused(given, word):
 
 def test_the_saved_configuration_reads_back_the_same(tmp_path):
     config = resolve({"dataset": "cifar10", "labels": "all", "max_minutes": 1.5, "baseline": True})
-    cli.write_json(tmp_path / "config.json", dataclasses.asdict(config))
+    files.write_json(tmp_path / "config.json", dataclasses.asdict(config))
     assert cli.saved(Config, str(tmp_path)) == config
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_common import checkpoints, cli, runs
+from gan_common import cli, runs
 from gan_common.errors import UserError
+from gan_common.runs import checkpoints
 from ssgan_tf import models, train
 from ssgan_tf.config import Config, resolve
 

@@ -8,9 +8,11 @@ import signal
 import numpy as np
 import pytest
 
-from gan_common import cli, data, features, recorder, runs
+from gan_common import cli, data, files, runs
 from gan_common.errors import UserError
-from gan_common.recorder import Recorder
+from gan_common.metrics import features
+from gan_common.runs import recorder
+from gan_common.runs.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, train
 from ssgan_tf.config import Config, resolve, resumed
 
@@ -292,7 +294,7 @@ def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_p
         done.append(config)
         error = 0.2 if config.baseline else 0.01 * config.seed
         summary = {"test_error": error, "steps": config.steps or 77}
-        cli.write_json(train.Path(config.run_dir) / "summary.json", summary)
+        files.write_json(train.Path(config.run_dir) / "summary.json", summary)
         return 0
 
     monkeypatch.setattr(train, "train", pretend)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_common import translation
+from gan_common.lessons import translation
 
 SQUARES = np.full((64, 8, 8, 1), -1, np.float32)
 for _i, _square in enumerate(SQUARES):

@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gan_common import doctor, treatment
-from gan_common.doctor import Doctor, Finding
+from gan_common import doctor
+from gan_common.doctor import Doctor, Finding, diagnosis, treatment
+from gan_common.doctor.callback import DoctorCallback
+from gan_common.doctor.treatment import GO_BACK, GO_ON, STOP, Treatment
 from gan_common.errors import UserError
-from gan_common.recorder import Recorder
-from gan_common.treatment import GO_BACK, GO_ON, STOP, Treatment
+from gan_common.runs.recorder import Recorder
 from keras_dcgan import models as dcgan
 from keras_dcgan import train as train_dcgan
 from keras_dcgan.config import BROKEN, resolve
@@ -258,7 +259,7 @@ def test_the_callback_and_a_loop_of_ones_own_agree():
             say=lambda text: None,
         )
         if under_fit:
-            calls = [treatment.DoctorCallback(made)]
+            calls = [DoctorCallback(made)]
             more = {"callbacks": calls, "shuffle": False, "verbose": 0}
             gan.fit(stream, steps_per_epoch=22, epochs=2, **more)
         else:
@@ -283,7 +284,7 @@ def test_the_callback_ends_a_fit_that_should_stop():
         say=lambda t: None,
     )
     stream = tf.data.Dataset.from_tensors((PICTURES, LABELS)).repeat()
-    callback = treatment.DoctorCallback(made)
+    callback = DoctorCallback(made)
     more = {"callbacks": [callback], "shuffle": False, "verbose": 0}
     gan.fit(stream, steps_per_epoch=5, epochs=9, **more)
     assert callback.step <= 1
@@ -385,15 +386,15 @@ def left_by(package, run_dir):
 @pytest.fixture
 def eager_doctor(monkeypatch):
     """A doctor that holds D back every few steps of a training that has hardly begun."""
-    monkeypatch.setattr(doctor, "WINDOW", 2)
-    monkeypatch.setattr(doctor, "RECENT", 2)
+    monkeypatch.setattr(diagnosis, "WINDOW", 2)
+    monkeypatch.setattr(diagnosis, "RECENT", 2)
     for name in ("WON_LOSS", "AHEAD_LOSS"):
-        monkeypatch.setattr(doctor, name, 10.0)
+        monkeypatch.setattr(diagnosis, name, 10.0)
     for name in ("WON_ACCURACY", "AHEAD_ACCURACY"):
-        monkeypatch.setattr(doctor, name, 0.0)
-    monkeypatch.setattr(doctor, "LOSS_SPREAD", 10.0)  # of the first two steps it may be anything
+        monkeypatch.setattr(diagnosis, name, 0.0)
+    monkeypatch.setattr(diagnosis, "LOSS_SPREAD", 10.0)  # of the first two steps it may be anything
     monkeypatch.setattr(treatment, "MOST_HELD", 3)
-    monkeypatch.setattr(doctor, "CAUGHT_UP", -1.0)
+    monkeypatch.setattr(diagnosis, "CAUGHT_UP", -1.0)
     # --generator_loss: D's verdict is not what `fast` follows.
     kept = Doctor.__init__
     monkeypatch.setattr(
@@ -487,7 +488,7 @@ def test_a_loss_that_is_not_finite_ends_a_run_at_its_last_good_checkpoint(
 def test_stop_ends_a_run_that_starts_badly_before_its_first_step(
     pictures, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr(doctor, "START_CLIPPED", -1.0)
+    monkeypatch.setattr(diagnosis, "START_CLIPPED", -1.0)
     flags = (pictures, tmp_path / "run", "--break=bad_init", "--on_failure=stop")
     assert command(train_dcgan, *flags) == 2
     error = capsys.readouterr().err

@@ -1,0 +1,93 @@
+"""What every command does alike: what went wrong becomes one line and an exit status.
+
+Nothing here imports TensorFlow.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from gan_common.errors import UserError
+
+
+def tell_tricks(names: Sequence[str]) -> int:
+    """Print what `--tricks help` shows; the exit status, 0."""
+    import gan_common.quiet  # noqa: F401
+    from gan_common.tricks import TRICKS
+
+    for name in names:
+        trick = TRICKS[name]
+        print(f"  {name:<22}{trick.section:<10}{trick.effect}")
+    print("Several are separated by commas; the number is the section of the chapter.")
+    return 0
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM outside the training loop, which has a handler of its own."""
+
+
+def _terminate(_number, _frame):
+    raise Terminated
+
+
+@contextlib.contextmanager
+def when_interrupted(advice: str):
+    """Have `run` say how to go on when what is inside is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(advice)
+        raise
+
+
+def _one_line(text: str) -> str:
+    """The text on one line; what would move a terminal's cursor is spelt out."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
+
+
+def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
+    """Call a command's main; say what a person can mend in one line, status 2.
+
+    Status 0 is done, 2 what the person can mend, 1 (with a traceback) a defect of ours; 130 and 143
+    mean interrupted and terminated.
+    """
+    argv = sys.argv if argv is None else argv
+    name = Path(argv[0]).stem
+    if hasattr(sys.stdout, "reconfigure"):  # a name that is no text is printed, not stumbled over
+        sys.stdout.reconfigure(errors="backslashreplace")
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = main(argv) or 0
+    except UserError as error:
+        print(f"{name}: {_one_line(str(error))}", file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt as stop:
+        what = "terminated" if isinstance(stop, Terminated) else "interrupted"
+        print("; ".join([what, *getattr(stop, "__notes__", [])]), file=sys.stderr)
+        status = 143 if isinstance(stop, Terminated) else 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except Exception as error:
+        if type(error).__name__ not in (
+            "MemoryError",
+            "ResourceExhaustedError",
+            "_ArrayMemoryError",
+        ):
+            raise
+        print(
+            f"{name}: not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
+            "--image_size or --width",
+            file=sys.stderr,
+        )
+        status = 2
+    finally:
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+    sys.exit(status)

@@ -1,0 +1,115 @@
+"""A command's flags are the fields of a frozen dataclass.
+
+Nothing here imports TensorFlow: a mistyped flag is answered at once.
+"""
+
+import dataclasses
+import math
+import os
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from gan_common.errors import UserError
+
+
+def flag(default, help: str, choices: Sequence[str] | None = None, lower=None, upper=None):
+    """A dataclass field that is also a flag.  `lower` and `upper` are inclusive bounds."""
+    metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _name(field) -> str:
+    """A field's flag: `break_` is --break, a word that Python keeps for itself."""
+    return field.name.rstrip("_")
+
+
+def _base_type(annotation) -> type:
+    """`int | None` -> int, `tuple[str, ...]` -> tuple."""
+    if isinstance(annotation, types.UnionType):
+        annotation = next(t for t in typing.get_args(annotation) if t is not types.NoneType)
+    return typing.get_origin(annotation) or annotation
+
+
+def _define(config_class, values: flags.FlagValues) -> None:
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        kind, meta = _base_type(hints[field.name]), field.metadata
+        # The flag's own default is None: so a value that was typed is told from one that was not.
+        default = "" if field.default in (None, ()) else f" (default: {field.default})"
+        common = {"name": _name(field), "default": None, "help": meta["help"] + default}
+        bounds = {"lower_bound": meta["lower"], "upper_bound": meta["upper"]}
+        if meta["choices"]:
+            flags.DEFINE_enum(enum_values=list(meta["choices"]), flag_values=values, **common)
+        elif kind is bool:
+            flags.DEFINE_bool(flag_values=values, **common)
+        elif kind is int:
+            flags.DEFINE_integer(flag_values=values, **bounds, **common)
+        elif kind is float:
+            flags.DEFINE_float(flag_values=values, **bounds, **common)
+        elif kind is tuple:
+            flags.DEFINE_list(flag_values=values, **common)
+        else:
+            flags.DEFINE_string(flag_values=values, **common)
+
+
+def parse(config_class, argv: Sequence[str], usage: str) -> dict:
+    """What the person typed, as a dict of the fields that were given.
+
+    Args:
+        config_class: a dataclass whose fields are made with `flag`.
+        argv: program name first.
+        usage: the text that `--help` prints above the flags.
+
+    Raises:
+        UserError: an unknown flag (the known ones are listed), or a value that does not fit.
+        SystemExit: with status 0, after `--help`.
+    """
+    values = flags.FlagValues()
+    _define(config_class, values)
+    fields = {_name(f): f.name for f in dataclasses.fields(config_class)}
+    names = list(fields)
+    if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
+        print(usage.strip() + "\n")
+        for name in names:
+            print(f"  --{name}: {values[name].help}")
+        raise SystemExit(0)
+    try:
+        rest = values(list(argv))[1:]
+    except flags.UnrecognizedFlagError as error:
+        known = " ".join(f"--{name}" for name in names)
+        raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
+    except flags.Error as error:
+        raise UserError(str(error)) from error
+    if rest:
+        raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
+    given = {
+        field: values[name].value
+        for name, field in fields.items()
+        if values[name].value is not None
+    }
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError(f"--{name} {value}: give a finite number")
+        if name in ("json", "out"):
+            check_output(f"--{name}", value)
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def check_output(title: str, file: str) -> None:
+    """Refuse at once a file that could not be written in the end.
+
+    Raises:
+        UserError: it is a folder, or the folder that it would be in is none, or cannot be written to.
+    """
+    path = Path(file)
+    if not file or path.is_dir():
+        raise UserError(f"{title} {file!r}: is a folder; name a file")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    if not folder.is_dir():
+        raise UserError(f"{title} {file!r}: {str(folder)!r} is no folder; name another file")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{title} {file!r}: cannot write into {str(folder)!r}; name another file")

@@ -1,0 +1,104 @@
+"""The configuration that a run was started with, read back and checked; what --resume may change."""
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+
+from gan_common.cli.flags import _base_type
+from gan_common.errors import UserError
+
+# Flags that came after the first runs, whose configurations lack them.
+NEW = (
+    "on_failure", "discriminator_kernel", "updates",
+    "consistency_threshold", "consistency_target", "labels_first",
+)  # fmt: skip
+
+
+def from_json(config_class, path: Path):
+    """The configuration that a run saved, checked field by field."""
+    try:
+        saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(saved, dict):
+            raise ValueError("it is not a JSON object")
+        package = saved.pop("package", mine := config_class.__module__.partition(".")[0])
+        if package != mine:
+            raise ValueError(f"it is of a run of {package!r}, and this command is {mine}'s")
+        hints = typing.get_type_hints(config_class)
+        unknown = sorted(set(saved) - set(hints))
+        if unknown:
+            raise ValueError(f"it has unknown entries {', '.join(map(repr, unknown))}")
+        # A run that is older than a flag did what the flag's default does.
+        for field in dataclasses.fields(config_class):
+            optional = field.default is None and isinstance(hints[field.name], types.UnionType)
+            if optional or field.name in NEW:
+                saved.setdefault(field.name, field.default)
+        missing = sorted(set(hints) - set(saved))
+        if missing:
+            raise ValueError(f"it lacks {', '.join(missing)}")
+        for field in dataclasses.fields(config_class):
+            saved[field.name] = _checked(field, hints[field.name], saved[field.name])
+        return config_class(**saved)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: cannot be read as this command's configuration: {error}; "
+            "restore the file, or start a new run"
+        ) from error
+
+
+def _checked(field, annotation, value):
+    kind, meta = _base_type(annotation), field.metadata
+    if kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if value is None and isinstance(annotation, types.UnionType):
+        return None
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    if not fits or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{field.name} has the value {value!r}, which is no {kind.__name__}")
+    if kind is float and not abs(value) < 1e300:
+        raise ValueError(f"{field.name} has the value {value!r}, which is not finite")
+    if meta["choices"] and value not in meta["choices"]:
+        raise ValueError(f"{field.name} has the value {value!r}, not one of {meta['choices']}")
+    if meta["lower"] is not None and not value >= meta["lower"]:
+        raise ValueError(f"{field.name} has the value {value!r}, below {meta['lower']}")
+    if meta["upper"] is not None and not value <= meta["upper"]:
+        raise ValueError(f"{field.name} has the value {value!r}, above {meta['upper']}")
+    return value
+
+
+def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
+    """The configuration that a run was started with.
+
+    Raises:
+        UserError: when there is no run in `run_dir`, or its configuration is damaged.
+    """
+    if run_dir is None:
+        raise UserError(f"{title} is missing: name the folder that the training printed")
+    path = Path(run_dir) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{title} {run_dir}: there is no run here (no config.json)")
+    return from_json(config_class, path)
+
+
+# What --resume may change: how long the run goes on, and where its data lies.
+RESUME_MAY_CHANGE = (
+    *("resume", "data_dir", "epochs", "steps", "max_minutes", "on_failure", "evaluate", "json"),
+)
+
+
+def resumed(config_class, given: dict):
+    """The saved configuration of `given["resume"]`, with what a person may change on resuming.
+
+    Raises:
+        UserError: when a flag contradicts the run, or there is no run.
+    """
+    config = saved(config_class, given["resume"], "--resume")
+    for name, value in given.items():
+        if name not in RESUME_MAY_CHANGE and getattr(config, name) != value:
+            raise UserError(
+                f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
+                f"not {value!r}; leave --{name.rstrip('_')} out, or start a new run"
+            )
+    changed = {k: v for k, v in given.items() if k in RESUME_MAY_CHANGE}
+    return dataclasses.replace(config, **changed)

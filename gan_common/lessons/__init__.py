@@ -1,0 +1,1 @@
+"""What the notebooks need: the game on a line, comparisons, live figures."""

@@ -1,0 +1,186 @@
+"""One setting of the games of modes: its flags, the presets, and which tricks go together."""
+
+import dataclasses
+
+from gan_common.cli import flag
+from gan_common.errors import UserError
+
+TASKS = ("ring", "grid", "stacked")
+
+# ----------------------------------------------------------------------------------------- the protocol
+
+
+# ------------------------------------------------------------------------------------------- the command
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One setting, as the command takes it.  A field that is None takes the preset's value."""
+
+    task: str = flag("ring", "what to learn", TASKS)
+    preset: str = flag(
+        "unrolled_gan", "networks and hyper-parameters", ("unrolled_gan", "quick", "cured")
+    )
+    tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
+    loss: str = flag(
+        None, "the two players' loss (default: non_saturating)",
+        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
+    )  # fmt: skip
+    steps: int = flag(None, "training steps (default: by preset)", lower=1)
+    batch_size: int = flag(None, "samples in a step (default: by preset)", lower=2)
+    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=2)
+    generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
+    discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)
+    activation: str = flag(
+        None, "in the dense networks (default: by preset)", ("tanh", "relu", "leaky_relu")
+    )
+    standardise: bool = flag(None, "networks see data of standard deviation 1 (default: by preset)")
+    width: float = flag(None, "of D in stacked: channels over those of the paper", lower=0.125)
+    unrolled_steps: int = flag(5, "k: D's steps that unrolled looks ahead", lower=1)
+    pack: int = flag(2, "m: samples that packing shows D together", lower=2)
+    alpha: float = flag(
+        0.1, "label_smoothing's α: the label of real data is 1 − α", lower=0, upper=1
+    )
+    beta: float = flag(
+        0.1, "fake_smoothing's β: the label of generated data is β", lower=0, upper=1
+    )
+    r1: float = flag(None, "r1's γ (default: by preset)", lower=0)
+    dataset: str = flag("mnist5k", "digits of stacked", ("mnist5k", "mnist"))
+    data_dir: str | None = flag(None, "folder with mnist.npz (else $GAN_DATA_DIR)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(Config):
+    """The flags of the command: a setting's, and how often it is trained and what is written."""
+
+    seed: int = flag(1, "of the first training; fixes it", lower=0, upper=2**31 - 1)
+    seeds: int = flag(1, "trainings: --seed and on", lower=1)
+    run_dir: str | None = flag(None, "folder for pictures of the first training and result.json")
+    json: str | None = flag(None, "file that the result is also written to")
+
+
+# Metz et al. 2017: two hidden layers of 128 tanh units in G and in D.
+PRESETS: dict[str, dict] = {
+    "unrolled_gan": {
+        "loss": "non_saturating",
+        "steps": 25_000,
+        "batch_size": 512,
+        "latent_dim": 256,
+        "generator_lr": 1e-3,
+        "discriminator_lr": 1e-4,
+        "activation": "tanh",
+        "standardise": False,
+        "width": 0.5,
+        "r1": 0.1,
+    },
+}
+# For tables of many tricks, a twentieth of the time: ReLU networks of the same size on standardised data, the
+# published rates, fewer latents, samples and steps.
+PRESETS["quick"] = PRESETS["unrolled_gan"] | {
+    "steps": 5000,
+    "batch_size": 128,
+    "latent_dim": 8,
+    "activation": "relu",
+    "standardise": True,
+}
+PRESETS["cured"] = PRESETS["quick"] | {
+    "steps": 6000,
+    "latent_dim": 2,
+    "discriminator_lr": 1e-3,
+    "activation": "leaky_relu",
+    "r1": 0.01,
+}
+# Tricks that a preset always has.
+PRESET_TRICKS = {"cured": ("conditional", "packing", "r1", "weight_average", "lr_decay")}
+# What stacked MNIST changes: Metz et al. 2017, appendix C, but for D's rate.  With a tenth of G's, as for
+# points, G had found one mode of the thousand after 4,000 steps; with the same rate 60 after 1,500.
+STACKED = {"standardise": False, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "latent_dim": 256}
+
+# Tricks of gan_common.tricks, and those that are a loss, a label or a schedule.  --tricks help shows both.
+SHARED = (
+    *("unrolled", "minibatch", "packing", "feature_matching", "historical_averaging"),
+    *("label_smoothing", "virtual_batch_norm", "instance_noise", "replay"),
+    *("r1", "gradient_penalty", "weight_average"),
+)
+OWN = {
+    "minimax": ("2.3.2", "G minimises log(1 − D), the game's own loss"),
+    "non_saturating": ("2.3.2", "G maximises log D; the default"),
+    "fake_smoothing": ("2.3.2", "D's target for generated data is β, not 0: it harms"),
+    "generator_first": ("2.3.2", "D moves only every fifth step in the first tenth of the run"),
+    "conditional": ("2.3.2", "both networks are given the mode (CGAN)"),
+    "residual": (
+        "2.3.2",
+        "G adds what is missing to a Gaussian as wide as the data (LAPGAN's idea)",
+    ),
+    "lr_decay": ("2.3.1", "both learning rates fall to 0 over the run"),
+}
+TRICKS = (*SHARED, *OWN)
+
+EXCLUSIVE = (
+    (("minimax", "non_saturating"), "each is the loss that G minimises"),
+    (("feature_matching", "minimax"), "feature matching replaces the loss that G minimises"),
+    (("feature_matching", "unrolled"), "each replaces the gradient that G follows"),
+    (("gradient_penalty", "unrolled"), "unrolling would need the penalty's third derivatives"),
+    (("r1", "unrolled"), "unrolling would need the penalty's third derivatives"),
+    (("gradient_penalty", "minibatch"), "the penalty is per sample, and D would see the others"),
+    (("r1", "minibatch"), "the penalty is per sample, and D would see the others"),
+    (("conditional", "replay"), "the buffer keeps samples without their modes"),
+)
+NO_PLACE_IN_STACKED = {
+    "conditional": "a label for each of 1,000 modes is more than there are samples in a batch",
+    "residual": "no Gaussian is near pictures of digits",
+    "virtual_batch_norm": "its networks are published with batch norm",
+    "r1": "batch norm in D makes a sample's gradient depend on the others",
+    "gradient_penalty": "batch norm in D makes a sample's gradient depend on the others",
+}
+WITHOUT_LABELS = ("wasserstein", "hinge")
+
+
+def resolve(given: dict) -> Options:
+    """The options of what was typed: explicit values, then tricks, the preset, the defaults.
+
+    Raises:
+        UserError: on a combination that makes no sense.
+    """
+    task, preset = given.get("task", "ring"), given.get("preset", "unrolled_gan")
+    if preset == "cured" and task == "stacked":
+        raise UserError("--preset cured: its networks are for points; stacked has --tricks packing")
+    chosen = tuple(dict.fromkeys((*PRESET_TRICKS.get(preset, ()), *given.get("tricks", ()))))
+    values = dict(PRESETS[preset]) | (STACKED if task == "stacked" else {})
+    for name in ("minimax", "non_saturating"):
+        if name in chosen:
+            values["loss"] = name
+    options = Options(**{**values, **given, "tricks": chosen})
+    _check_tricks(options, given)
+    if "packing" in chosen and options.batch_size % options.pack:
+        raise UserError(
+            f"--batch_size {options.batch_size}: --tricks packing needs a multiple of --pack "
+            f"{options.pack}"
+        )
+    return options
+
+
+def _check_tricks(options: Options, given: dict) -> None:
+    chosen = options.tricks
+    for name in chosen:
+        if name not in TRICKS:
+            raise UserError(f"--tricks {name}: there is no such trick; known: {', '.join(TRICKS)}")
+        if options.task == "stacked" and name in NO_PLACE_IN_STACKED:
+            raise UserError(f"--tricks {name}: not with stacked: {NO_PLACE_IN_STACKED[name]}")
+        if name in ("minimax", "non_saturating") and given.get("loss", name) != name:
+            raise UserError(f"--tricks {name} --loss {given['loss']}: name one loss")
+        if name in ("label_smoothing", "fake_smoothing") and options.loss in WITHOUT_LABELS:
+            raise UserError(f"--tricks {name}: the {options.loss} loss has no labels to change")
+    for pair, reason in EXCLUSIVE:
+        if set(pair) <= set(chosen):
+            raise UserError(f"--tricks {','.join(pair)}: not together: {reason}")
+    owners = {
+        "unrolled_steps": ("unrolled",),
+        "pack": ("packing",),
+        "alpha": ("label_smoothing",),
+        "beta": ("fake_smoothing",),
+        "r1": ("r1",),
+    }
+    for name, (owner,) in owners.items():
+        if name in given and owner not in chosen:
+            raise UserError(f"--{name}: has no effect without --tricks {owner}")

@@ -1,0 +1,291 @@
+"""Small GANs that are trained in seconds, with any of the tricks: what `gan_common.modes` plays.
+
+A step follows Metz et al. 2017: both players' gradients are taken from the same weights, then both are
+applied.  So one batch of generated samples, and one look of D at it, serve both losses.  Many steps run in
+one call of a graph; nothing is copied to Python between them.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_common import losses, tricks
+from gan_common.modes import nets
+from gan_common.modes.config import Config
+from gan_common.modes.tasks import LINES, WINDOW
+
+CALL_STEPS = 500  # steps in one call of the graph, which share a pool of latents
+POOL = 1 << 20  # numbers in the pool
+MINIBATCH = (8, 4)  # kernels of minibatch discrimination, and the dimension in which it compares
+REFERENCE = 64  # latents in the reference batch of virtual batch norm
+NOISE = 0.2  # instance noise at the start, over the standard deviation of the data
+NOISY_SHARE = 0.5  # of the run, until the noise is gone
+SLOW_SHARE, SLOW_RATIO = 0.1, 5  # generator_first: of the run, and G's steps for one of D
+GENERATED_AT_ONCE = 500
+
+
+class Game:
+    """One setting's networks, optimisers, tricks and training step.
+
+    The networks are weights in two variables, `g` and `d`.  `reset` brings everything back to the start of
+    a seed, so that one graph, built once, serves all seeds, and none depends on the one before.
+
+    Args:
+        options: a `Config`, resolved.
+        data: `Points`, or `digits.Stacked`.
+    """
+
+    def __init__(self, options: Config, data):
+        self.options, self.data = options, data
+        chosen = options.tricks
+        self.conditional = "conditional" in chosen
+        self.packed = options.pack if "packing" in chosen else 1
+        minibatch = MINIBATCH if "minibatch" in chosen else None
+        labels = data.labels if self.conditional else 0
+        if len(data.shape) == 1:
+            hidden, inputs, outputs = (128, 128), options.latent_dim + labels, data.shape[0]
+            self.generator = nets.DenseNet(
+                (inputs, *hidden, outputs), options.activation, reference=self._reference(labels)
+            )
+            judged = self.packed * (outputs + labels)
+            self.discriminator = nets.DenseNet((judged, *hidden, 1), options.activation, minibatch)
+        else:
+            self.generator = nets.PictureGenerator(options.latent_dim)
+            self.discriminator = nets.PictureDiscriminator(
+                self.packed * data.shape[-1], options.width, minibatch
+            )
+        self.g = tf.Variable(tf.zeros(self.generator.size))
+        self.d = tf.Variable(tf.zeros(self.discriminator.size))
+        self.seed = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.steps_done = 0
+        self._train = tf.function(self._many_steps)  # each game's own
+        self.g_optimizer = self._optimizer(options.generator_lr, self.g)
+        self.d_optimizer = self._optimizer(options.discriminator_lr, self.d)
+        self.average = tricks.WeightAverage([self.g], 0.999) if "weight_average" in chosen else None
+        self.past = None
+        if "historical_averaging" in chosen:
+            self.past = [tricks.HistoricalAverage([v]) for v in (self.g, self.d)]
+        self.replay = self.noise = None
+        if "replay" in chosen:
+            self.replay = tricks.ReplayBuffer(tricks.REPLAY_BATCHES * options.batch_size)
+            self.replay.build(data.shape)
+        if "instance_noise" in chosen:  # two calls a step: D looks once at real, once at generated
+            decay = max(1, round(2 * NOISY_SHARE * options.steps))
+            self.noise = tricks.InstanceNoise(NOISE * data.std, decay, seed=0)
+            self.noise.build((None, *data.shape))
+        # Everything that a seed's training changes, and its start, except for the networks.
+        self._state = [
+            (v, tf.convert_to_tensor(v).numpy())
+            for v in (
+                *(v for o in (self.g_optimizer, self.d_optimizer) for v in o.variables),
+                *(v for o in (self.average, self.replay, *(self.past or ())) if o for v in o.variables),
+                *(self.noise.variables if self.noise else ()),
+            )
+        ]  # fmt: skip
+        self.reset(options.seed if hasattr(options, "seed") else 0)
+
+    def _reference(self, labels: int):
+        if "virtual_batch_norm" not in self.options.tricks:
+            return None
+        latents = tricks.sample_latent(REFERENCE, self.options.latent_dim, seed=0)
+        given = tf.one_hot(tf.range(REFERENCE) % labels, labels) if labels else None
+        return latents if given is None else tf.concat([latents, given], axis=1)
+
+    def _optimizer(self, rate: float, variable):
+        if "lr_decay" in self.options.tricks:
+            rate = keras.optimizers.schedules.CosineDecay(rate, self.options.steps)
+        optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
+        optimizer.build([variable])
+        return optimizer
+
+    def reset(self, seed: int) -> None:
+        """Back to before the first step, with the weights of this seed."""
+        for variable, start in self._state:
+            variable.assign(start)
+        self.seed.assign(seed)
+        self.g.assign(self.generator.initial(2 * seed))
+        self.d.assign(self.discriminator.initial(2 * seed + 1))
+        self.steps_done = 0
+
+    # ------------------------------------------------------------------------- training
+
+    def train(self, steps: int) -> None:
+        """Go on by so many steps."""
+        last = self.steps_done + steps
+        while self.steps_done < last:
+            end = min(last, (self.steps_done // CALL_STEPS + 1) * CALL_STEPS)
+            self._train(tf.constant(self.steps_done, tf.int64), tf.constant(end, tf.int64))
+            self.steps_done = end
+
+    def prepare(self) -> None:
+        """Build the graph, so that its time is not taken for training's."""
+        self._train(tf.constant(0, tf.int64), tf.constant(0, tf.int64))
+
+    def _many_steps(self, first, last):
+        # Drawing normal numbers would take a third of the time.  A step takes a window of a pool instead,
+        # at any offset: the same numbers come again, but in other places of other latents.
+        size = max(POOL, 4 * self.options.batch_size * self.options.latent_dim)
+        pool = tf.random.stateless_normal((size,), tf.stack([self.seed, -1 - first // CALL_STEPS]))
+        for i in tf.range(first, last):
+            self.step(i, pool)
+
+    def step(self, i, pool) -> None:
+        """Step number i of both players."""
+        options, n = self.options, self.options.batch_size
+
+        def seed_of(stream):
+            return tf.stack([self.seed, 16 * i + stream])
+
+        real, labels = self.data.draw(n, seed_of)
+        numbers = n * options.latent_dim
+        offset = tf.random.stateless_uniform(
+            (), seed_of(WINDOW), 0, pool.shape[0] - numbers + 1, tf.int32
+        )
+        z = tf.reshape(tf.slice(pool, [offset], [numbers]), (n, options.latent_dim))
+
+        if "unrolled" in options.tricks:
+            fake, g_gradient = self.unrolled(z, real, labels)
+        else:
+            with tf.GradientTape() as g_tape:
+                fake = self.generate(self.g, z, labels)
+
+        shown_real = self.noise(real, training=True) if self.noise else real
+        shown = self.noise(fake, training=True) if self.noise else fake
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(shown)
+            real_logits, real_features = self.judge(self.d, shown_real, labels)
+            logits, features = self.judge(self.d, shown, labels)
+            old_logits = logits
+            if self.replay:
+                old_logits, _ = self.judge(self.d, self.replay.mix(shown), labels)
+            d_loss = self.discriminator_loss(real_logits, old_logits)
+            d_loss += self.penalties(shown_real, shown, labels, seed_of(LINES))
+            if "feature_matching" in options.tricks:
+                g_loss = tricks.feature_matching_loss(tf.stop_gradient(real_features), features)
+            else:
+                g_loss = losses.generator_loss(options.loss, logits)
+        d_gradient = tape.gradient(d_loss, self.d)
+        if "unrolled" not in options.tricks:
+            to_samples = tape.gradient(g_loss, shown)
+            g_gradient = g_tape.gradient(fake, self.g, output_gradients=to_samples)
+        if self.past:
+            with tf.GradientTape() as pull:
+                penalty = tricks.HISTORICAL_AVERAGING * self.past[0].penalty()
+            g_gradient += pull.gradient(penalty, self.g)
+
+        self.g_optimizer.apply([g_gradient], [self.g])
+        if "generator_first" in options.tricks:
+            waits = (i < round(SLOW_SHARE * options.steps)) & (i % SLOW_RATIO != 0)
+            if not waits:
+                self.d_optimizer.apply([d_gradient], [self.d])
+        else:
+            self.d_optimizer.apply([d_gradient], [self.d])
+        for average in (self.average, *(self.past or ())):
+            if average is not None:
+                average.update()
+
+    def generate(self, weights, z, labels) -> tf.Tensor:
+        """Latents (n, latent_dim), modes (n,) → samples."""
+        given = z
+        if self.conditional:
+            given = tf.concat([z, tf.one_hot(labels, self.data.labels)], axis=1)
+        made, _ = self.generator(weights, given)
+        if self.options.standardise:
+            made *= self.data.std
+        if "residual" in self.options.tricks:
+            made += self.data.std * z[:, : self.data.shape[0]]
+        return made
+
+    def judge(self, weights, samples, labels) -> tuple[tf.Tensor, tf.Tensor]:
+        """Samples, modes → logits (n / packed, 1) and D's last features."""
+        if self.options.standardise:
+            samples = samples / self.data.std
+        if self.conditional:
+            samples = tf.concat([samples, tf.one_hot(labels, self.data.labels)], axis=1)
+        if self.packed > 1:
+            samples = tricks.pack(samples, self.packed)
+        return self.discriminator(weights, samples)
+
+    def discriminator_loss(self, real_logits, fake_logits) -> tf.Tensor:
+        """By the setting's kind, with labels 1 − α and 0 + β."""
+        chosen, kind = self.options.tricks, self.options.loss
+        real_label = 1.0 - self.options.alpha if "label_smoothing" in chosen else 1.0
+        real_loss, fake_loss = losses.discriminator_loss_parts(
+            kind, real_logits, fake_logits, real_label
+        )
+        if "fake_smoothing" in chosen:
+            # With the label β a generated sample's loss is that of a real one whose label is β.
+            fake_loss, _ = losses.discriminator_loss_parts(
+                kind, fake_logits, fake_logits, self.options.beta
+            )
+        return real_loss + fake_loss
+
+    def penalties(self, real, fake, labels, seed) -> tf.Tensor:
+        """What is added to D's loss."""
+        total, chosen = tf.zeros(()), self.options.tricks
+
+        def critic(samples):
+            return self.judge(self.d, samples, labels)[0]
+
+        if "r1" in chosen:
+            total += self.options.r1 / 2 * tricks.r1_penalty(critic, real)
+        if "gradient_penalty" in chosen:
+            total += tricks.GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
+        if self.past:
+            total += tricks.HISTORICAL_AVERAGING * self.past[1].penalty()
+        return total
+
+    def unrolled(self, z, real, labels) -> tuple[tf.Tensor, tf.Tensor]:
+        """Fakes, and G's gradient against D as it will be after `unrolled_steps` steps."""
+        fakes = []
+
+        def generate():
+            fakes.append(self.generate(self.g, z, labels))
+            return fakes[0]
+
+        def logits(parameters, samples):
+            return self.judge(parameters[0], samples, labels)[0]
+
+        _, (gradient,) = tricks.unrolled_gradients(
+            generate,
+            lambda d, fake: losses.generator_loss(self.options.loss, logits(d, fake)),
+            lambda d, fake: self.discriminator_loss(logits(d, real), logits(d, fake)),
+            [self.g],
+            [self.d],
+            self.d_optimizer,
+            self.options.unrolled_steps,
+        )
+        return fakes[0], gradient
+
+    # -------------------------------------------------------------------------- looking
+
+    def samples(self, n: int) -> np.ndarray:
+        """n generated samples of latents that the seed fixes, by the averaged weights if there are."""
+        weights = self.average.averages[0] if self.average else self.g
+        parts = [self._samples(weights, tf.constant(k)) for k in range(-(-n // GENERATED_AT_ONCE))]
+        return np.concatenate([part.numpy() for part in parts])[:n]
+
+    @tf.function(reduce_retracing=True)
+    def _samples(self, weights, k):
+        seed = tf.stack([self.seed + 1_000_000_007, tf.cast(k, tf.int64)])
+        z = tricks.sample_latent(GENERATED_AT_ONCE, self.options.latent_dim, seed=seed)
+        labels = tf.random.stateless_uniform(
+            (GENERATED_AT_ONCE,), seed + 1, 0, self.data.labels, tf.int32
+        )
+        return self.generate(weights, z, labels)
+
+    def surface(self, points: np.ndarray) -> np.ndarray | None:
+        """D's probability of "real" at points (n, 2): of a pack of the point alone, and of the mode that D
+        likes it best as.  None when D looks at whole batches, so that a point alone has no value.
+        """
+        if self.discriminator.minibatch is not None:
+            return None
+        repeated = tf.repeat(tf.cast(points, tf.float32), self.packed, axis=0)
+        logits = [
+            self.judge(self.d, repeated, tf.fill(len(repeated), label))[0][:, 0].numpy()
+            for label in range(self.data.labels if self.conditional else 1)
+        ]
+        return tf.sigmoid(np.max(logits, axis=0)).numpy()
+
+
+# ------------------------------------------------------------------------------------- several seeds

@@ -1,0 +1,16 @@
+"""A recorder under Keras's `Model.fit`."""
+
+import keras
+
+from gan_common.runs.recorder import Recorder
+
+
+class AfterStep(keras.callbacks.Callback):
+    """Hands the numbers of every step of `fit` to a recorder, and stops when it says so."""
+
+    def __init__(self, recorder: Recorder):
+        super().__init__()
+        self.recorder = recorder
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = self.recorder.after_step(self.recorder.step + 1, logs)

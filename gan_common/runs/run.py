@@ -1,0 +1,334 @@
+"""A run's folder: configuration, checkpoints, curves, samples, summary.
+
+    runs/<package>/<name>/
+        config.json      what the run was started with; --resume reads it
+        doctor.json      what was wrong and when, each change of state
+        dataset.json     the pictures' shape and the class names, so that generating needs no data
+        metrics.csv      a row every few steps, means over the steps since the row before
+        checkpoints/     step-00001234/: all variables and where the run stood; the last three and the best
+        samples/*.png    one fixed set of latents over training, and samples.gif of them
+        tensorboard/     the same curves and pictures for TensorBoard
+        summary.json     seconds, steps, images per second, versions, what was measured
+        .lock            which process is training in it, see `gan_common.runs.lock`
+
+`recorder` fills it while a training goes on, `checkpoints` keeps its state.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gan_common import files, plotting
+from gan_common.data import Dataset
+from gan_common.doctor import Finding
+from gan_common.errors import UserError
+from gan_common.runs import lock
+
+# All of the first so many go to TensorBoard, then half of as many again, then a quarter of twice as many: its
+# files grow by the logarithm of a run's length.
+TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
+FOLDERS = ("checkpoints", "samples", "tensorboard")
+# What a process that was killed while it wrote a file leaves: names as in `files` and `plotting`.
+UNFINISHED = re.compile(r"\.\d+-.+|\..+\.\d+\.tmp")
+
+
+class Run:
+    """One run's folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.metrics_file = self.folder / "metrics.csv"
+        self._writer = None
+        self._columns: list[str] | None = None  # of metrics.csv, once a row was logged
+        self._logged: int | None = None  # rows so far, likewise
+
+    @classmethod
+    def create(cls, config: dict, run_dir: str | None, package: str, dataset: Dataset) -> "Run":
+        """Make the folder of a new run; write its configuration and what it is trained on.
+
+        Raises:
+            UserError: when the folder already holds something, cannot be written, or is another's.
+        """
+        folder = _numbered(config, package) if run_dir is None else Path(run_dir)
+        taken = UserError(
+            f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
+            "or name a new folder"
+        )
+        try:
+            str(folder).encode()  # TensorFlow takes no other names
+            if folder.exists() and not folder.is_dir():
+                raise taken
+            folder.mkdir(parents=True, exist_ok=True)
+            with lock.Lock(folder):
+                if not _is_unused(folder):
+                    raise taken
+                for part in FOLDERS:
+                    (folder / part).mkdir(exist_ok=True)
+                facts = {
+                    "image_shape": list(dataset.image_shape),
+                    "class_names": list(dataset.class_names),
+                    "pictures": len(dataset.x_train),
+                }
+                files.write_json(folder / "dataset.json", facts)
+                files.write_json(folder / "config.json", {"package": package, **config})
+        except UnicodeEncodeError as error:
+            raise UserError(f"--run_dir {folder}: is no UTF-8 text; name another folder") from error
+        except OSError as error:
+            raise UserError(
+                f"--run_dir {folder}: cannot be made: {error.strerror}; name a folder you can write to"
+            ) from error
+        return cls(folder)
+
+    def check_dataset(self, dataset: Dataset) -> None:
+        """Refuse to go on with other pictures than the run began with.
+
+        Raises:
+            UserError: another size, other classes, or another number of training pictures.
+        """
+        shape, names = self.dataset_facts()
+        began = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
+        for what, then, now in (
+            ("pictures of", shape, dataset.image_shape),
+            ("the classes", tuple(names), dataset.class_names),
+            ("a number of training pictures of", began.get("pictures"), len(dataset.x_train)),
+        ):
+            if then is not None and then != now:
+                raise UserError(
+                    f"--resume {self.folder}: the run began with {what} {then}, the data now have "
+                    f"{now}; put the data back, or start a new run"
+                )
+
+    def identity(self) -> dict:
+        """What a checkpoint is of, as far as the folder says: package, preset, pictures, latents."""
+        identity = {}
+        for name, keys in (
+            ("config.json", ("package", "preset", "latent_dim", "width", "tricks")),
+            ("dataset.json", ("image_shape",)),
+        ):
+            try:
+                found = json.loads((self.folder / name).read_text(encoding="utf-8"))
+                identity |= {key: found[key] for key in keys if key in found}
+            except (OSError, ValueError, TypeError, RecursionError):
+                continue
+        return identity
+
+    def dataset_facts(self) -> tuple[tuple[int, ...], list[str]]:
+        """Shape of the pictures (height, width, channels) and names of the classes."""
+        path = self.folder / "dataset.json"
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+            shape, names = tuple(facts["image_shape"]), list(facts["class_names"])
+            if len(shape) != 3 or not all(isinstance(n, int) and 0 < n < 10**5 for n in shape):
+                raise ValueError(f"image_shape is {shape}")
+            if not names or not all(isinstance(name, str) for name in names):
+                raise ValueError(f"class_names is {names}")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(f"{path}: damaged ({error}); restore it, or start a new run") from error
+        return shape, names
+
+    # ------------------------------------------------------------------ curves
+
+    def log(self, row: Mapping[str, float]) -> None:
+        """Append a row to metrics.csv and to TensorBoard.  `row["step"]` is the x axis.
+
+        The file keeps the columns that it began with, in their order: what a row has besides is left out of
+        it, and what it lacks is nan.
+        """
+        if self._columns is None:
+            self._columns = next(csv.reader(self._lines()), list(row))
+        try:
+            with open(self.metrics_file, "a", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, self._columns, restval="nan", extrasaction="ignore")
+                if file.tell() == 0:
+                    table.writeheader()
+                table.writerow(row)
+        except OSError as error:
+            raise self._unwritable(self.metrics_file, error) from error
+        self._logged = len(self._lines()) - 1 if self._logged is None else self._logged + 1
+        if not is_shown(self._logged - 1, TENSORBOARD_ROWS):
+            return
+        import tensorflow as tf
+
+        with self._tensorboard().as_default(step=int(row["step"])):
+            for name, value in row.items():
+                if name not in ("step", "epoch"):
+                    tf.summary.scalar(name, value)
+
+    def _unwritable(self, path: Path, error: OSError) -> UserError:
+        return UserError(
+            f"{path}: cannot be written: {error.strerror or error}; the checkpoints before are intact, "
+            f"go on with --resume {self.folder}"
+        )
+
+    def _lines(self) -> list[str]:
+        """The whole lines of metrics.csv, header first: a row that was cut off does not count."""
+        try:
+            text = self.metrics_file.read_bytes().decode()
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.metrics_file}: cannot be read: {error}; remove it") from error
+        return [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    def rows(self) -> list[dict[str, float]]:
+        """What metrics.csv holds, as numbers.
+
+        Raises:
+            UserError: naming the line that is damaged.
+        """
+        lines = self._lines()
+        rows = []
+        for number, row in enumerate(csv.DictReader(lines), start=2):
+            try:
+                rows.append({name: float(value) for name, value in row.items()})
+                if not math.isfinite(rows[-1]["step"]):
+                    raise ValueError
+            except (ValueError, KeyError, TypeError) as error:
+                raise UserError(
+                    f"{self.metrics_file}: line {number} is damaged; remove that line"
+                ) from error
+        return rows
+
+    def forget_after(self, step: int) -> None:
+        """Drop rows and samples later than `step`: a resumed run makes them again."""
+        kept = sum(row["step"] <= step for row in self.rows())
+        text = "".join(self._lines()[: kept + 1])
+        if self.metrics_file.exists() and len(text.encode()) < self.metrics_file.stat().st_size:
+            files.write_whole(self.metrics_file, lambda path: path.write_bytes(text.encode()))
+        for picture in self.sample_files():
+            if int(picture.stem.rpartition("-")[2]) > step:
+                picture.unlink()
+        for path in (*self.folder.iterdir(), *(self.folder / "samples").iterdir()):
+            if UNFINISHED.fullmatch(path.name):
+                path.unlink()
+
+    def sync(self) -> None:
+        """Have the rows and samples so far on the disk before a checkpoint that counts on them."""
+        for path in (self.metrics_file, *self.sample_files()[-1:], self.folder / "samples"):
+            try:
+                files.sync(path)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise self._unwritable(path, error) from error
+
+    def write_findings(self, findings: Sequence[Finding], known: int = 0) -> None:
+        """Write doctor.json: every change of state so far, oldest first; `known` were written before."""
+        entries = [{**dataclasses.asdict(finding), "says": str(finding)} for finding in findings]
+        files.write_json(self.folder / "doctor.json", {"findings": entries})
+        import tensorflow as tf
+
+        for finding in findings[known:]:
+            with self._tensorboard().as_default(step=finding.step):
+                tf.summary.text("doctor", str(finding))
+
+    # ----------------------------------------------------------------- pictures
+
+    def sample_files(self) -> list[Path]:
+        """The sample grids, oldest first."""
+        found = (self.folder / "samples").glob("step-*.png")
+        return sorted(p for p in found if p.stem.removeprefix("step-").isdecimal())
+
+    def add_sample(self, step: int, images: np.ndarray) -> Path:
+        """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
+        path = self.folder / "samples" / f"step-{step:08d}.png"
+        plotting.save_grid(path, images)
+        if not is_shown(len(self.sample_files()) - 1, TENSORBOARD_SAMPLES):
+            return path
+        import tensorflow as tf
+
+        with self._tensorboard().as_default(step=step):
+            tf.summary.image("samples", plotting.tile(images)[None])
+        return path
+
+    def draw_pictures(self, bands: Sequence[tuple[float, float, str]] = ()) -> tuple[Path, Path]:
+        """Draw what is known at the end of a run: the samples over time, and the curves.
+
+        Args:
+            bands: of `treatment.bands`: stretches of the curves to shade.
+        """
+        gif, curves = self.folder / "samples.gif", self.folder / "curves.png"
+        plotting.save_gif(gif, self.sample_files())
+        plotting.loss_curves(curves, self.rows(), bands)
+        return gif, curves
+
+    def _tensorboard(self):
+        import tensorflow as tf
+
+        if self._writer is None:
+            self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
+        return self._writer
+
+    def close(self) -> None:
+        """Close TensorBoard's file; a later row opens a new one."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    # ------------------------------------------------------------------ summary
+
+    def summarise(self, **values) -> None:
+        """Add `values` to summary.json beside the versions that made them."""
+        import keras
+        import tensorflow as tf
+
+        path = self.folder / "summary.json"
+        versions = {
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+        }
+        files.write_json(path, {**self.summary(), **values, "versions": versions})
+
+    def summary(self) -> dict:
+        """What summary.json holds; empty before the run ended."""
+        return read_summary(self.folder)
+
+
+def is_shown(number: int, limit: int) -> bool:
+    """Whether the `number`-th, from 0, is among those that TensorBoard gets."""
+    stride = 1
+    while number >= limit * stride:
+        stride *= 2
+    return number % stride == 0
+
+
+def _numbered(config: Mapping, package: str) -> Path:
+    """The first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet."""
+    path = config["dataset"].removeprefix("folder:").strip("/")
+    stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in path)[-40:]
+    number = 1
+    while (folder := Path("runs") / package / f"{stem}-{config['preset']}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _is_unused(folder: Path) -> bool:
+    """Whether it is empty, or holds only what a run that died while it was made left behind."""
+    for path in folder.iterdir():
+        if path.name in FOLDERS and path.is_dir():
+            if any(path.iterdir()):
+                return False
+        elif path.name not in ("dataset.json", lock.NAME) and not UNFINISHED.fullmatch(path.name):
+            return False
+    return True
+
+
+def read_summary(run_dir: Path) -> dict:
+    """What summary.json of a run holds; empty before the run ended."""
+    path = Path(run_dir) / "summary.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if not isinstance(known, dict):
+            raise ValueError("it is not a JSON object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged ({error}); remove it") from error
+    return known
