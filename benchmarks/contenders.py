@@ -83,8 +83,8 @@ def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     config = resolve({"preset": "reference", "precision": "auto", "epochs": 10**6, **given})
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
     dataset = _dataset(image_shape, count)
-    gan = models.build(config, dataset.image_shape, dataset.num_classes)
-    gan.initialise_from(dataset.x_train[: config.batch_size])
+    first_batch = dataset.x_train[: config.batch_size]
+    gan = models.build(config, dataset.image_shape, dataset.num_classes, first_batch)
     turns = Turns(lambda recorder: fit(gan, dataset, config, recorder))
     return lambda: turns.go_on(steps), steps * config.batch_size
 

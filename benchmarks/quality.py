@@ -2,9 +2,9 @@
 
     python -m benchmarks.quality --data_dir DATA          writes results/quality.json
 
-Only what changes numbers beyond rounding is compared: bfloat16 products with float32 ones and simultaneous
-updates with alternating ones (FID of keras_dcgan's `reference` and `dcgan`); noise from a table with noise
-drawn anew (test error of ssgan_tf's `improved`).  A command that was interrupted goes on where it stopped.
+Only what changes numbers beyond rounding is compared: bfloat16 products with float32 ones (FID of
+keras_dcgan's `reference` and `dcgan`); noise from a table with noise drawn anew (test error of ssgan_tf's
+`improved`).  A command that was interrupted goes on where it stopped.
 """
 
 import dataclasses
@@ -23,7 +23,6 @@ PATHS = {
         for name, flags in (
             ("float32", {"precision": "float32"}),
             ("bfloat16", {"precision": "bfloat16"}),
-            ("bfloat16, simultaneous", {"precision": "bfloat16", "updates": "simultaneous"}),
         )
     },
     "improved, noise drawn": (SSGAN, {"preset": "improved", "noise": "drawn"}),

@@ -10,7 +10,7 @@ seed gives the same numbers, eagerly and in graphs.  None draws from TensorFlow'
 Functions that are given the same seed draw from the same stream, so give each its own.
 
 The list "tricks for training GANs" (github.com/soumith/ganhacks) has 17 entries.  A bare name in the
-last column is one for `--tricks`; `TRICKS` holds these names and those that the list does not have.
+last column is one for `--tricks`; `gan_common.catalogue` has these and those that the list does not have.
 
 ==  ==================================  =======================================  ======================
  #  entry                               what does it                             flag, or why not
@@ -46,288 +46,30 @@ last column is one for `--tricks`; `TRICKS` holds these names and those that the
 """
 
 import contextlib
-import numbers
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from gan_common.arguments import check_fraction, check_positive_int, like, seed_pair
+from gan_common.kernels.optimizers import differentiable
+from gan_common.kernels.upsampling import UpsampleConv2D
+from gan_common.modern import differentiable_augment, gradient_penalty, r1_penalty
 
-class Trick(NamedTuple):
-    """One trick as `--tricks help` lists it."""
-
-    section: str  # of the chapter
-    name: str  # what to import
-    effect: str  # one line
-
-
-TRICKS: dict[str, Trick] = {
-    "gradient_penalty": Trick(
-        "2.3.1", "gradient_penalty", "keeps D's slope near 1 between real and generated samples"
-    ),
-    "r1": Trick("2.3.1", "r1_penalty", "keeps D flat around real samples, so that G settles there"),
-    "augment": Trick(
-        "2.3.1",
-        "differentiable_augment",
-        "shows D only transformed pictures, so that it cannot learn a small data set by heart",
-    ),
-    "packing": Trick(
-        "2.3.2", "pack", "D judges several samples together and sees when they are all alike"
-    ),
-    "unrolled": Trick(
-        "2.3.2", "unrolled_gradients", "G plays against D as it will be some steps later"
-    ),
-    "feature_matching": Trick(
-        "2.4.1", "feature_matching_loss", "G matches the mean features of real data in D"
-    ),
-    "minibatch": Trick(
-        "2.4.2",
-        "MinibatchDiscrimination",
-        "D sees how close a sample is to the others of its batch",
-    ),
-    "historical_averaging": Trick(
-        "2.4.3", "HistoricalAverage", "damps cycles by pulling weights towards their past mean"
-    ),
-    "weight_average": Trick(
-        "2.4.3", "WeightAverage", "samples and tests use a moving average of the weights"
-    ),
-    "label_smoothing": Trick(
-        "2.4.4", "smooth_labels", "D's target for real data is 0.9, which curbs its confidence"
-    ),
-    "label_noise": Trick("2.4.4", "noisy_labels", "flips a few of D's labels at random"),
-    "virtual_batch_norm": Trick(
-        "2.4.6", "VirtualBatchNormalization", "normalises each sample by a fixed reference batch"
-    ),
-    "instance_norm": Trick(
-        "2.4.6",
-        "keras.layers.GroupNormalization(groups=-1)",
-        "normalises each sample by itself, where batches cannot be kept apart",
-    ),
-    "weight_norm": Trick(
-        "2.4.6", "WeightNormalization", "learns each unit's weight length apart from its direction"
-    ),
-    "spectral_norm": Trick(
-        "2.4.6", "keras.layers.SpectralNormalization", "bounds the slope of each of D's layers"
-    ),
-    "pixel_shuffle": Trick(
-        "2.4.7", "PixelShuffle", "G upsamples by moving channels to pixels, without zeros to fill"
-    ),
-    "sgd_discriminator": Trick("2.4.8", "keras.optimizers.SGD", "SGD for D, Adam for G"),
-    "instance_noise": Trick(
-        "2.4.8", "InstanceNoise", "decaying noise on D's inputs lets real and generated overlap"
-    ),
-    "dropout_noise": Trick(
-        "2.4.8", "DropoutNoise", "dropout in G as a source of noise, at test time too"
-    ),
-    "spherical_latent": Trick(
-        "appendix", "sample_latent", "latents on the unit sphere, interpolated along great circles"
-    ),
-    "replay": Trick(
-        "appendix", "ReplayBuffer", "shows D old generated samples again, so that it keeps them out"
-    ),
-}
-
-# How much a trick counts where `--tricks` turns it on, in both packages.
-GRADIENT_PENALTY = 10.0  # λ, Gulrajani et al. 2017, section 4
-R1_PENALTY = 1.0  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
-HISTORICAL_AVERAGING = 1e-3
-LABEL_FLIPS = 0.05  # the share of D's labels that label_noise swaps
-REPLAY_BATCHES = 16  # that the replay buffer holds
+# Told in this list, kept elsewhere: what came after the chapter, and the machinery of a fast convolution.
+__all__ = [
+    "DropoutNoise", "HistoricalAverage", "InstanceNoise", "MinibatchDiscrimination", "PixelShuffle",
+    "ReplayBuffer", "UpsampleConv2D", "VirtualBatchNormalization", "WeightAverage", "WeightNormalization",
+    "differentiable_augment", "feature_matching_loss", "flip_logits", "floating", "frozen_statistics",
+    "gradient_penalty", "instance_noise", "noisy_labels", "normalised_once", "pack", "r1_penalty",
+    "sample_latent", "scale_images", "slerp", "smooth_labels", "start_statistics", "unrolled_gradients",
+    "unscale_images", "with_reference",
+]  # fmt: skip
 
 _register = keras.saving.register_keras_serializable(package="gan_common")
-
-
-def _check_positive_int(name: str, value: Any, minimum: int = 1) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
-        raise ValueError(
-            f"{name} must be an integer of at least {minimum}. Received: {name}={value}"
-        )
-    return int(value)
-
-
-def _check_fraction(name: str, value: float, *, one_allowed: bool = True) -> float:
-    if not (0 <= value < 1 or (one_allowed and value == 1)):
-        interval = "[0, 1]" if one_allowed else "[0, 1)"
-        raise ValueError(f"{name} must be in {interval}. Received: {name}={value}")
-    return float(value)
-
-
-def _like(given, result: tf.Tensor):
-    """`result` as NumPy unless `given` is a tensor or a graph is being traced."""
-    return result if tf.is_tensor(given) or not tf.executing_eagerly() else result.numpy()
-
-
-def _seed_pair(seed) -> tf.Tensor:
-    """The (2,) tensor that the stateless random functions want."""
-    if seed is None:
-        return tf.random.uniform((2,), tf.int32.min, tf.int32.max, tf.int32)
-    if isinstance(seed, numbers.Integral):
-        return tf.constant([seed, 0], tf.int64)
-    seed = tf.convert_to_tensor(seed)
-    if seed.shape != (2,) or not seed.dtype.is_integer:
-        raise ValueError(
-            "seed must be None, an int, or an integer tensor of shape (2,). "
-            f"Received: seed of shape {seed.shape} and type {seed.dtype.name}"
-        )
-    return seed
-
-
-# ------------------------------------------------------------ 2.3.1: D wins before G has learnt anything
-
-
-def _squared_gradient_norms(critic: Callable, samples: tf.Tensor) -> tf.Tensor:
-    """‖∇ₓ critic(x)‖² of every sample, (batch,), differentiable in the critic's weights."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(samples)
-        scores = critic(samples)
-    gradients = tf.cast(tape.gradient(scores, samples), tf.float32)
-    return tf.reduce_sum(tf.square(gradients), axis=tuple(range(1, gradients.shape.rank)))
-
-
-def gradient_penalty(critic: Callable, real, fake, seed=None) -> tf.Tensor:
-    """E (‖∇D(x̂)‖₂ − 1)² at points x̂ drawn evenly on the lines from real to generated samples.
-
-    Call it inside the tape that takes D's gradient, and add λ times it to D's loss; λ = 10 in the paper.
-    Batch normalisation in D makes a sample's gradient depend on the other samples: leave it out.
-
-    Args:
-        critic: samples -> logits, one per sample, such as `lambda x: d(x, training=True)`.
-        real, fake: batches of one shape, (batch, ...).
-        seed: of the points on the lines; see the module's docstring.
-
-    Returns:
-        A float32 scalar.
-
-    Raises:
-        ValueError: the shapes differ.
-
-    Source: Gulrajani et al. 2017 (1704.00028), equation 3 and algorithm 1.
-    """
-    real, fake = tf.cast(real, tf.float32), tf.cast(fake, tf.float32)
-    if not real.shape.is_compatible_with(fake.shape):
-        raise ValueError(
-            f"real and fake must have one shape. Received: real {real.shape}, fake {fake.shape}"
-        )
-    share = tf.random.stateless_uniform(
-        tf.concat([tf.shape(real)[:1], [1] * (real.shape.rank - 1)], 0), _seed_pair(seed)
-    )
-    squared = _squared_gradient_norms(critic, share * real + (1.0 - share) * fake)
-    # The constant keeps the square root's own gradient finite where D is flat.
-    return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1.0))
-
-
-def r1_penalty(critic: Callable, real) -> tf.Tensor:
-    """E ‖∇D(x)‖² at the real samples.
-
-    Call it inside the tape that takes D's gradient, and add γ/2 times it to D's loss; γ = 10 in the paper.
-
-    Args:
-        critic: samples -> logits, one per sample.
-        real: a batch, (batch, ...).
-
-    Returns:
-        A float32 scalar.
-
-    Source: Mescheder et al. 2018 (1801.04406), equation 9.
-    """
-    return tf.reduce_mean(_squared_gradient_norms(critic, tf.cast(real, tf.float32)))
-
-
-def _augment_color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Brightness ±0.5, saturation ×[0, 2], contrast ×[0.5, 1.5], in that order."""
-    draws = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed)
-    brightness, saturation, contrast = tf.unstack(tf.cast(draws, images.dtype))
-    images += brightness - 0.5
-    grey = tf.reduce_mean(images, axis=3, keepdims=True)
-    images = (images - grey) * (2.0 * saturation) + grey
-    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
-    return (images - mean) * (contrast + 0.5) + mean
-
-
-def _augment_translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Shifts of up to an eighth of the height and of the width; what comes in is zero."""
-    shape = tf.shape(images)
-    for axis, axis_seed in zip((1, 2), tf.unstack(tf.random.split(seed)), strict=True):
-        size = shape[axis]
-        reach = tf.cast(tf.cast(size, tf.float32) / 8.0 + 0.5, tf.int32)
-        shift = tf.random.stateless_uniform(
-            (shape[0], 1), axis_seed, -reach, reach + 1, dtype=tf.int32
-        )
-        source = tf.range(size) - shift  # (batch, size): the row that each new row comes from
-        inside = tf.cast((source >= 0) & (source < size), images.dtype)
-        images = tf.gather(images, tf.clip_by_value(source, 0, size - 1), axis=axis, batch_dims=1)
-        images *= inside[:, :, None, None] if axis == 1 else inside[:, None, :, None]
-    return images
-
-
-def _augment_cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """A box of half the height and half the width is set to zero; it may overlap the border."""
-    shape = tf.shape(images)
-    hits = []
-    for axis, axis_seed in zip((1, 2), tf.unstack(tf.random.split(seed)), strict=True):
-        size = shape[axis]
-        box = tf.cast(tf.cast(size, tf.float32) / 2.0 + 0.5, tf.int32)
-        # The box's middle is any pixel; an even box has one more place, at the far border.
-        middle = tf.random.stateless_uniform(
-            (shape[0], 1), axis_seed, 0, size + 1 - box % 2, dtype=tf.int32
-        )
-        start = middle - box // 2
-        position = tf.range(size)
-        hits.append((position >= start) & (position < start + box))  # (batch, size)
-    rows, columns = hits
-    kept = ~(rows[:, :, None, None] & columns[:, None, :, None])  # (batch, height, width, 1)
-    return images * tf.cast(kept, images.dtype)
-
-
-_AUGMENTATIONS = {
-    "color": _augment_color,
-    "translation": _augment_translation,
-    "cutout": _augment_cutout,
-}
-
-
-def differentiable_augment(
-    images, policy: str = "color,translation,cutout", seed=None
-) -> tf.Tensor:
-    """Random transformations of each picture, through which gradients flow back to G.
-
-    D must see real and generated pictures only through this function, in its own step and in G's step;
-    otherwise G learns to draw the transformations.  Each picture draws its own transformation.  Values
-    may leave [−1, 1], as in the paper.
-
-    Args:
-        images: floats in [−1, 1], (batch, height, width, channels), any size and number of channels.
-        policy: comma-separated names out of color, translation and cutout, applied in this order; the
-            empty string changes nothing.
-        seed: see the module's docstring.
-
-    Returns:
-        A tensor of the shape and type of `images`.
-
-    Raises:
-        ValueError: an unknown name in the policy, or images that are not four-dimensional floats.
-
-    Source: Zhao et al. 2020 (2006.10738), section 3; the ranges are those of their code.
-    """
-    images = tf.convert_to_tensor(images)
-    if images.shape.rank != 4 or not images.dtype.is_floating:
-        raise ValueError(
-            "images must be floats of shape (batch, height, width, channels). "
-            f"Received: shape {images.shape}, type {images.dtype.name}"
-        )
-    names = [name.strip() for name in policy.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in _AUGMENTATIONS]:
-        raise ValueError(
-            f"policy has unknown names {unknown}; known: {', '.join(_AUGMENTATIONS)}. "
-            f"Received: policy={policy!r}"
-        )
-    seed = _seed_pair(seed)
-    for index, name in enumerate(names):
-        images = _AUGMENTATIONS[name](images, tf.random.fold_in(seed, index))
-    return images
 
 
 # ------------------------------------------------------------------------------------ 2.3.2: mode collapse
@@ -350,72 +92,14 @@ def pack(images, m: int):
 
     Source: Lin et al. 2018, PacGAN (1712.04086).
     """
-    m = _check_positive_int("m", m)
+    m = check_positive_int("m", m)
     tensor = tf.convert_to_tensor(images)
     batch = tensor.shape[0]
     if batch is not None and batch % m:
         raise ValueError(f"m must divide the batch. Received: m={m} for a batch of {batch}")
     grouped = tf.reshape(tensor, tf.concat([[-1, m], tf.shape(tensor)[1:]], axis=0))
     # m × (batch / m, ..., channels)
-    return _like(images, tf.concat(tf.unstack(grouped, num=m, axis=1), axis=-1))
-
-
-def _differentiable_optimizer(optimizer, variables: Sequence) -> tuple[list, Callable]:
-    """The update rule of a Keras optimiser as a pure function, and the moments that it stands at.
-
-    Returns:
-        moments: for each variable the list of its moments, as tensors.
-        step: (parameter, its moments, gradient, k) -> (parameter, moments), for the k-th step from now.
-    """
-    known = isinstance(optimizer, keras.optimizers.SGD | keras.optimizers.Adam)
-    if not known or isinstance(optimizer, keras.optimizers.AdamW):
-        raise ValueError(
-            "optimizer must be a keras.optimizers.SGD or Adam. "
-            f"Received: optimizer={type(optimizer).__name__}"
-        )
-    unknown = "amsgrad weight_decay clipnorm clipvalue global_clipnorm"
-    for option in f"{unknown} gradient_accumulation_steps loss_scale_factor".split():
-        if getattr(optimizer, option, None):
-            raise ValueError(
-                f"unrolling does not know the optimizer's {option}. "
-                f"Received: {option}={getattr(optimizer, option)}"
-            )
-    rate = tf.cast(optimizer.learning_rate, tf.float32)
-    now = tf.cast(optimizer.iterations, tf.float32)
-
-    def moment(name: str, variable) -> tf.Tensor:
-        if not optimizer.built or not getattr(optimizer, name):  # SGD without momentum keeps none
-            return tf.zeros(variable.shape)
-        try:
-            return tf.convert_to_tensor(
-                getattr(optimizer, name)[optimizer._get_variable_index(variable)]
-            )
-        except KeyError as error:
-            raise ValueError(
-                "the optimizer was built for other variables. "
-                f"Received: discriminator_variables with {variable.name}"
-            ) from error
-
-    def sgd(parameter, moments, gradient, k):
-        (velocity,) = moments
-        velocity = optimizer.momentum * velocity - rate * gradient
-        if optimizer.nesterov:
-            return parameter + optimizer.momentum * velocity - rate * gradient, [velocity]
-        return parameter + velocity, [velocity]
-
-    def adam(parameter, moments, gradient, k):
-        mean, square = moments
-        mean += (gradient - mean) * (1.0 - optimizer.beta_1)
-        square += (tf.square(gradient) - square) * (1.0 - optimizer.beta_2)
-        t = now + (k + 1.0)
-        scale = rate * tf.sqrt(1.0 - optimizer.beta_2**t) / (1.0 - optimizer.beta_1**t)
-        # The bound changes no step, but keeps the square root's gradient finite at zero.
-        root = tf.sqrt(tf.maximum(square, 1e-30))
-        return parameter - scale * mean / (root + optimizer.epsilon), [mean, square]
-
-    if isinstance(optimizer, keras.optimizers.SGD):
-        return [[moment("momentums", v)] for v in variables], sgd
-    return [[moment("_momentums", v), moment("_velocities", v)] for v in variables], adam
+    return like(images, tf.concat(tf.unstack(grouped, num=m, axis=1), axis=-1))
 
 
 def unrolled_gradients(
@@ -466,8 +150,8 @@ def unrolled_gradients(
 
     Source: Metz et al. 2017 (1611.02163), equations 7 to 10.
     """
-    steps = _check_positive_int("steps", steps, minimum=0)
-    moments, optimizer_step = _differentiable_optimizer(optimizer, discriminator_variables)
+    steps = check_positive_int("steps", steps, minimum=0)
+    moments, optimizer_step = differentiable(optimizer, discriminator_variables)
     with tf.GradientTape(watch_accessed_variables=False) as outer:
         for variable in generator_variables:
             outer.watch(variable.value if isinstance(variable, keras.Variable) else variable)
@@ -586,8 +270,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
     def __init__(self, num_kernels, kernel_dim, kernel_initializer="lecun_normal", **kwargs):
         super().__init__(**kwargs)
-        self.num_kernels = _check_positive_int("num_kernels", num_kernels)
-        self.kernel_dim = _check_positive_int("kernel_dim", kernel_dim)
+        self.num_kernels = check_positive_int("num_kernels", num_kernels)
+        self.kernel_dim = check_positive_int("kernel_dim", kernel_dim)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
@@ -726,7 +410,7 @@ class WeightAverage:
     """
 
     def __init__(self, variables: Sequence, decay: float = 0.999):
-        self.decay = _check_fraction("decay", decay, one_allowed=False)
+        self.decay = check_fraction("decay", decay, one_allowed=False)
         self._live, self.averages, self.count = _average_variables(variables)
 
     @property
@@ -788,10 +472,10 @@ def smooth_labels(labels, real: float = 0.9):
 
     Source: Salimans et al. 2016 (1606.03498), section 3.4.
     """
-    real = _check_fraction("real", real)
+    real = check_fraction("real", real)
     tensor = tf.convert_to_tensor(labels)
     soft = tensor if tensor.dtype.is_floating else tf.cast(tensor, tf.float32)
-    return _like(labels, tf.where(soft == 1, tf.cast(real, soft.dtype), soft))
+    return like(labels, tf.where(soft == 1, tf.cast(real, soft.dtype), soft))
 
 
 def noisy_labels(labels, flip_probability: float, seed=None):
@@ -808,10 +492,10 @@ def noisy_labels(labels, flip_probability: float, seed=None):
     Raises:
         ValueError: flip_probability outside [0, 1].
     """
-    flip_probability = _check_fraction("flip_probability", flip_probability)
+    flip_probability = check_fraction("flip_probability", flip_probability)
     tensor = tf.convert_to_tensor(labels)
-    flip = tf.random.stateless_uniform(tf.shape(tensor), _seed_pair(seed)) < flip_probability
-    return _like(labels, tf.where(flip, tf.cast(1, tensor.dtype) - tensor, tensor))
+    flip = tf.random.stateless_uniform(tf.shape(tensor), seed_pair(seed)) < flip_probability
+    return like(labels, tf.where(flip, tf.cast(1, tensor.dtype) - tensor, tensor))
 
 
 def flip_logits(real_logits, fake_logits, flip_probability: float, seed=None):
@@ -849,7 +533,7 @@ def scale_images(images):
     Returns:
         float32 of the same shape.
     """
-    return _like(images, tf.cast(images, tf.float32) / 127.5 - 1.0)
+    return like(images, tf.cast(images, tf.float32) / 127.5 - 1.0)
 
 
 def unscale_images(images):
@@ -863,7 +547,7 @@ def unscale_images(images):
     """
     pixels = tf.round((tf.cast(images, tf.float32) + 1.0) * 127.5)
     pixels = tf.where(tf.math.is_nan(pixels), 0.0, tf.clip_by_value(pixels, 0.0, 255.0))
-    return _like(images, tf.cast(pixels, tf.uint8))
+    return like(images, tf.cast(pixels, tf.uint8))
 
 
 # ------------------------------------------------------------------------------------ 2.4.6: normalisation
@@ -905,7 +589,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
 
     def __init__(self, reference_size, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
-        self.reference_size = _check_positive_int("reference_size", reference_size)
+        self.reference_size = check_positive_int("reference_size", reference_size)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be positive. Received: epsilon={epsilon}")
         self.epsilon = float(epsilon)
@@ -1256,7 +940,7 @@ class PixelShuffle(keras.layers.Layer):
 
     def __init__(self, scale, **kwargs):
         super().__init__(**kwargs)
-        self.scale = _check_positive_int("scale", scale)
+        self.scale = check_positive_int("scale", scale)
 
     def compute_output_shape(self, input_shape):
         if len(input_shape) != 4 or input_shape[3] is None or input_shape[3] % self.scale**2:
@@ -1280,192 +964,24 @@ class PixelShuffle(keras.layers.Layer):
         return {**super().get_config(), "scale": self.scale}
 
 
-class _Fold(NamedTuple):
-    """How a kernel acts, along one axis, on the picture before nearest upsampling."""
-
-    taps: np.ndarray  # (size, scale, k) of 0 and 1: which kernel rows meet in tap d of phase r
-    crop: int  # leading output rows to drop
-    padding: tuple[int, int]  # zero rows before and after the small picture
+# -------------------------------------------------------------------------------------------- 2.4.8: noise
 
 
-def _fold(k: int, scale: int) -> _Fold:
-    """With "same" padding, output row p is Σ_t K[t] · U[p + t − before], where U[q] = X[⌊q / scale⌋].
-
-    So all t with the same ⌊(p + t − before) / scale⌋ read one row of X, and their weights can be added
-    up beforehand.  Which ones they are depends on p modulo scale, the phase.  Zeros outside of U are
-    zeros outside of X, so the borders are exact.
-
-    A convolution gives all phases of a block at once, hence they share a window of X.  Blocks that start
-    at p = 0 need one row more than blocks that start where a tap group starts; then the blocks start
-    `crop` rows early, and there is one more of them.
-    """
-    before = (k - 1) // 2  # TensorFlow puts the odd row of padding behind
-
-    def window(offset: int) -> int:
-        return (scale + k - 2 + offset) // scale + 1
-
-    # `offset`: where in its group of `scale` rows of U the first tap of a block's first row falls.
-    offset = -before % scale
-    if window(0) < window(offset):
-        offset = 0
-    crop = (-before - offset) % scale
-    size = window(offset)
-    taps = np.zeros((size, scale, k), np.float32)
-    for phase in range(scale):
-        for t in range(k):
-            taps[(phase + t + offset) // scale, phase, t] = 1.0
-    leading = (crop + before + offset) // scale
-    return _Fold(taps, crop, (leading, size - 1 - leading + (crop > 0)))
-
-
-@tf.custom_gradient
-def _add_bias(images, bias):
-    """`tf.nn.bias_add`, whose own gradient stops growing in bfloat16: there it sums 50,000 halves to 256."""
-
-    def gradient(upstream):
-        total = tf.reduce_sum(tf.cast(upstream, tf.float32), axis=(0, 1, 2))
-        return upstream, tf.cast(total, bias.dtype)
-
-    return tf.nn.bias_add(images, bias), gradient
-
-
-@_register
-class UpsampleConv2D(keras.layers.Layer):
-    """Nearest upsampling and a "same" convolution in one, at a fraction of the multiplications.
-
-    Equals `UpSampling2D(scale, interpolation="nearest")` followed by
-    `Conv2D(filters, kernel_size, padding="same")` to rounding, borders included.  Upsampled pixels are
-    copies, so the kernel acts on the small picture as scale² smaller kernels, one for each position in a
-    block of scale × scale pixels: a 5×5 kernel at scale 2 is four 3×3 kernels.  These are one convolution
-    with scale² · filters outputs, followed by depth to space.
-
-    Multiplications per upsampled pixel, out of kernel_size²: 4 of 9, 9 of 16 and 9 of 25 for kernels 3, 4
-    and 5 at scale 2; 4, 4 and 9 at scale 3.  For kernels 3 at scale 2, and 3 and 4 at scale 3, the
-    convolution has one more row and column than the input.
+def instance_noise(inputs, stddev: float, step, decay_steps: int, seed) -> tf.Tensor:
+    """Inputs with Gaussian noise, whose standard deviation is stddev · max(0, 1 − step / decay_steps).
 
     Args:
-        filters: output channels.
-        kernel_size: an integer, or a pair for height and width.
-        scale: the factor for height and width.
-        activation, use_bias, kernel_initializer, bias_initializer: as in `Conv2D`.
+        inputs: what D is shown, floats of any shape.
+        stddev: in the units of the inputs, at step 0.
+        step: an integer tensor.
+        decay_steps: until the noise is gone.
+        seed: (2,) int64.
 
-    Attributes:
-        kernel: (kernel height, kernel width, channels, filters): the kernel of the `Conv2D`.
-        bias: (filters,), or None.
-
-    Call arguments:
-        inputs: (batch, height, width, channels).
-
-    Returns:
-        (batch, scale · height, scale · width, filters).
-
-    Raises:
-        ValueError: sizes that are not positive integers, or inputs that are not four-dimensional.
-
-    Source: Shi et al. 2016 (1609.05158), section 2.2, for the sub-pixel form.
+    Source: Sønderby et al. 2017 (1610.04490); Arjovsky and Bottou 2017 (1701.04862), section 3.
     """
-
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        scale=2,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.filters = _check_positive_int("filters", filters)
-        pair = (kernel_size,) * 2 if isinstance(kernel_size, numbers.Integral) else kernel_size
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise ValueError(
-                f"kernel_size must be an integer or a pair. Received: kernel_size={kernel_size}"
-            )
-        self.kernel_size = tuple(_check_positive_int("kernel_size", k) for k in pair)
-        self.scale = _check_positive_int("scale", scale)
-        self.activation = keras.activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-
-    def build(self, input_shape):
-        if len(input_shape) != 4 or input_shape[-1] is None:
-            raise ValueError(
-                "UpsampleConv2D takes (batch, height, width, channels) with known channels. "
-                f"Received: input_shape={input_shape}"
-            )
-        self.kernel = self.add_weight(
-            (*self.kernel_size, input_shape[-1], self.filters),
-            initializer=self.kernel_initializer,
-            autocast=False,
-            name="kernel",
-        )
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), initializer=self.bias_initializer, name="bias"
-            )
-        self._folds = tuple(_fold(k, self.scale) for k in self.kernel_size)
-
-    def _folded_kernel(self) -> tf.Tensor:
-        """(size, size, channels, scale² · filters), one matrix product away from the kernel."""
-        rows, columns = (fold.taps for fold in self._folds)
-        height, width, channels, filters = self.kernel.shape
-        matrix = np.einsum("dat,ebu->deabtu", rows, columns).reshape(-1, height * width)
-        kernel = tf.reshape(self.kernel, (height * width, channels * filters))
-        folded = tf.reshape(
-            matrix @ kernel,
-            (len(rows), len(columns), self.scale, self.scale, channels, filters),
-        )
-        folded = tf.transpose(folded, (0, 1, 4, 2, 3, 5))  # channels before the two phases
-        return tf.reshape(folded, (len(rows), len(columns), channels, self.scale**2 * filters))
-
-    def call(self, inputs):
-        rows, columns = self._folds
-        kernel = tf.cast(self._folded_kernel(), inputs.dtype)
-        if rows.padding == columns.padding == (1, 1) and kernel.shape[:2] == (3, 3):
-            outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")
-        else:
-            # Given these paddings, conv2d would in bfloat16 take a hundred times as long for its gradient.
-            padded = tf.pad(inputs, [(0, 0), rows.padding, columns.padding, (0, 0)])
-            outputs = tf.nn.conv2d(padded, kernel, 1, "VALID")
-        if self.scale > 1:
-            outputs = tf.nn.depth_to_space(outputs, self.scale)
-        if rows.crop or columns.crop:
-            # tf.slice, because the gradient of [:, a:b] takes about as long as the convolution.
-            height, width = (
-                self.scale * (inputs.shape[axis] or tf.shape(inputs)[axis]) for axis in (1, 2)
-            )
-            outputs = tf.slice(outputs, [0, rows.crop, columns.crop, 0], [-1, height, width, -1])
-        if self.bias is not None:
-            outputs = _add_bias(outputs, tf.convert_to_tensor(self.bias))
-        return self.activation(outputs)
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return (
-            batch,
-            None if height is None else height * self.scale,
-            None if width is None else width * self.scale,
-            self.filters,
-        )
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "scale": self.scale,
-            "activation": keras.activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
-        }
-
-
-# -------------------------------------------------------------------------------------------- 2.4.8: noise
+    left = 1.0 - tf.cast(step / decay_steps, tf.float32)
+    noise = tf.random.stateless_normal(tf.shape(inputs), seed, dtype=inputs.dtype)
+    return inputs + tf.cast(stddev * tf.maximum(left, 0.0), inputs.dtype) * noise
 
 
 @_register
@@ -1500,7 +1016,7 @@ class InstanceNoise(keras.layers.Layer):
         if not 0 <= stddev < float("inf"):
             raise ValueError(f"stddev must be finite and not negative. Received: stddev={stddev}")
         self.stddev = float(stddev)
-        self.decay_steps = _check_positive_int("decay_steps", decay_steps)
+        self.decay_steps = check_positive_int("decay_steps", decay_steps)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -1513,16 +1029,14 @@ class InstanceNoise(keras.layers.Layer):
         if not training:
             return inputs
         step = tf.convert_to_tensor(self.step)
-        stddev = self.stddev * (1.0 - tf.cast(step / self.decay_steps, tf.float32))
         self.step.assign(tf.minimum(step + 1, self.decay_steps))
         seed = tf.cast(self.seed_generator.next(), tf.int64)
-
-        def noisy():
-            noise = tf.random.stateless_normal(tf.shape(inputs), seed, dtype=inputs.dtype)
-            return inputs + tf.cast(stddev, inputs.dtype) * noise
-
         # Drawing the noise costs more than adding it, so it is not drawn when its weight is zero.
-        return tf.cond(stddev > 0, noisy, lambda: tf.identity(inputs))
+        return tf.cond(
+            tf.logical_and(self.stddev > 0, step < self.decay_steps),
+            lambda: instance_noise(inputs, self.stddev, step, self.decay_steps, seed),
+            lambda: tf.identity(inputs),
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -1555,7 +1069,7 @@ class DropoutNoise(keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        self.rate = _check_fraction("rate", rate, one_allowed=False)
+        self.rate = check_fraction("rate", rate, one_allowed=False)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
@@ -1588,8 +1102,8 @@ def sample_latent(n, dim: int, distribution: str = "normal", seed=None) -> tf.Te
         ValueError: another distribution, or sizes that are not positive integers (n may be 0).
     """
     if not tf.is_tensor(n):
-        n = _check_positive_int("n", n, minimum=0)
-    shape, seed = (n, _check_positive_int("dim", dim)), _seed_pair(seed)
+        n = check_positive_int("n", n, minimum=0)
+    shape, seed = (n, check_positive_int("dim", dim)), seed_pair(seed)
     if distribution == "normal":
         return tf.random.stateless_normal(shape, seed)
     if distribution == "uniform":
@@ -1651,7 +1165,7 @@ def slerp(a, b, t):
     )
     # The formula above, written in a and the direction across it.
     along = length_b * tf.cos(t * angle) + (length_a - length_b) * share_a
-    return _like(given, along * a + length_b * tf.sin(t * angle) * across)
+    return like(given, along * a + length_b * tf.sin(t * angle) * across)
 
 
 class ReplayBuffer:
@@ -1675,8 +1189,8 @@ class ReplayBuffer:
     """
 
     def __init__(self, capacity: int, seed: int = 0):
-        self.capacity = _check_positive_int("capacity", capacity)
-        self.seed = _check_positive_int("seed", seed, minimum=0)
+        self.capacity = check_positive_int("capacity", capacity)
+        self.seed = check_positive_int("seed", seed, minimum=0)
         self.size = tf.Variable(0, trainable=False, dtype=tf.int32)
         self._draws = tf.Variable(0, trainable=False, dtype=tf.int64)
         self._store: tf.Variable | None = None

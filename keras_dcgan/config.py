@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from gan_common import cli
+from gan_common import catalogue, cli
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -19,12 +19,6 @@ class Config(cli.TrainingConfig):
         None,
         "the two players' loss (default: non_saturating)",
         ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
-    )
-    updates: str = flag(
-        "alternating",
-        "whether G answers D's new weights, or both move at once by the weights before (faster: D looks at "
-        "generated pictures once a step instead of twice)",
-        ("alternating", "simultaneous"),
     )
     latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
     latent: str = flag(
@@ -125,45 +119,8 @@ MENDS = {
     "collapse": ("virtual_batch_norm", "instance_norm"),
 }
 
-# What --tricks takes; gan_common.tricks.TRICKS says of each what it does and where the chapter has it.
-TRICKS = (
-    *("gradient_penalty", "r1", "augment", "packing", "unrolled", "feature_matching", "minibatch"),
-    *("historical_averaging", "weight_average", "label_smoothing", "label_noise"),
-    *("virtual_batch_norm", "instance_norm", "weight_norm", "spectral_norm", "pixel_shuffle"),
-    *("sgd_discriminator", "instance_noise", "dropout_noise", "spherical_latent", "replay"),
-)
-PACKED = 2  # pictures in a pack, Lin et al. 2018
 
-# Tricks that exclude each other, and why.
-EXCLUSIVE = (
-    (("weight_norm", "spectral_norm"), "each replaces the other's normalisation of D's weights"),
-    (("weight_norm", "instance_norm"), "each replaces D's batch norm"),
-    (("spectral_norm", "instance_norm"), "each replaces D's batch norm"),
-    (("virtual_batch_norm", "instance_norm"), "each replaces G's batch norm"),
-    (("feature_matching", "unrolled"), "each replaces the gradient that G follows"),
-    (("gradient_penalty", "unrolled"), "unrolling would need the penalty's third derivatives"),
-    (("r1", "unrolled"), "unrolling would need the penalty's third derivatives"),
-    (("gradient_penalty", "minibatch"), "the penalty is per picture, and D would see the others"),
-    (("r1", "minibatch"), "the penalty is per picture, and D would see the others"),
-    (("gradient_penalty", "packing"), "the penalty is per picture, and D would see packs"),
-    (("r1", "packing"), "the penalty is per picture, and D would see packs"),
-)
-# Tricks that a preset's networks have no place for, and why.
-NO_PLACE = {
-    "gan": dict.fromkeys(
-        ("virtual_batch_norm", "instance_norm"), "its networks have no batch norm to replace"
-    )
-    | {"pixel_shuffle": "its generator has no upsampling"},
-    "reference": {
-        "pixel_shuffle": "its upsampling is part of what it reproduces",
-        "instance_norm": "its batch norm follows a dense layer, where there are no positions",
-    },
-    "cgan": {
-        "packing": "the pictures of a pack may have different classes",
-        "replay": "the buffer keeps pictures without their classes",
-        "virtual_batch_norm": "the reference batch has no classes",
-    },
-}
+PACKED = int(catalogue.TRICKS["packing"].values["samples"])  # images in a pack
 
 
 def resolve(given: dict) -> Config:
@@ -175,16 +132,7 @@ def resolve(given: dict) -> Config:
     preset, chosen = given.get("preset", "dcgan"), given.get("tricks", ())
     values = dict(PRESETS[preset])
     _check_tricks(preset, chosen)
-    if "label_smoothing" in chosen:
-        values["real_label"] = 0.9  # Salimans et al. 2016, section 3.4
-    if "spherical_latent" in chosen:
-        values["latent"] = "sphere"
-    if "weight_average" in chosen:
-        values["weight_average"] = 0.999
-    if "sgd_discriminator" in chosen:
-        # Adam's rate would hardly move D.  On mnist5k 500 steps came to FID 4.3 with 0.05, 2.4 with 0.2, 2.7
-        # with 1; with 0.01 D had learnt nothing after 1,488.
-        values["discriminator_lr"] = 0.2
+    values |= catalogue.sets(catalogue.DCGAN, chosen)
     if given.get("break_"):
         _check_break(given["break_"], preset, chosen)
         values |= BROKEN[given["break_"]]
@@ -194,12 +142,6 @@ def resolve(given: dict) -> Config:
             f"--real_label {config.real_label}: the {config.loss} loss has no labels to smooth; "
             "leave smoothing out, or choose --loss non_saturating"
         )
-    for trick in ("unrolled", "feature_matching", "replay"):
-        if config.updates == "simultaneous" and trick in chosen:
-            raise UserError(
-                f"--updates simultaneous with --tricks {trick}: one look of D serves both players, and "
-                f"{trick} needs another; leave one of them out"
-            )
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
     if "packing" in chosen and config.batch_size % PACKED:
@@ -220,14 +162,7 @@ def _check_break(name: str, preset: str, chosen: tuple[str, ...]) -> None:
 
 
 def _check_tricks(preset: str, chosen: tuple[str, ...]) -> None:
-    for name in chosen:
-        if name not in TRICKS:
-            raise UserError(f"--tricks {name}: unknown; the tricks are {', '.join(TRICKS)}")
-        if name in NO_PLACE.get(preset, {}):
-            raise UserError(f"--tricks {name} with --preset {preset}: {NO_PLACE[preset][name]}")
-    for pair, reason in EXCLUSIVE:
-        if set(pair) <= set(chosen):
-            raise UserError(f"--tricks {','.join(pair)}: {reason}; leave one of them out")
+    catalogue.check(catalogue.DCGAN, chosen, preset, f"--preset {preset}")
     per_picture = {"gradient_penalty", "r1"} & set(chosen)
     without_batch_norm = {"weight_norm", "spectral_norm", "instance_norm"} & set(chosen)
     if per_picture and preset in ("dcgan", "cgan") and not without_batch_norm:

@@ -7,19 +7,25 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common import doctor, losses, metrics, runs, sampling, tricks
+from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
 from gan_common.kernels import normalization, optimizers
 from gan_common.runs import checkpoints
+from gan_common.terms import Terms
 from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS, break_weights
 
-UNROLLED_STEPS = 5  # k, Metz et al. 2017, section 3
-LEAST_GRADIENT = 1e-20  # of D's loss towards a logit, see `GAN.simultaneous_step`
+UNROLLED_STEPS = int(TRICKS["unrolled"].values["steps"])
 THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
 
 
-def build(config: Config, image_shape, num_classes: int) -> "GAN":
-    """The GAN of a configuration, compiled, every weight drawn from `config.seed`."""
+def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "GAN":
+    """The GAN of a configuration, compiled, every weight drawn from `config.seed`.
+
+    Args:
+        first_batch: uint8 images (N, H, W, C) for the data-dependent initialization; without them the
+            weights are good for being restored only.
+    """
     keras.utils.set_random_seed(config.seed)
     conditional = num_classes if config.preset == "cgan" else 0
     before = keras.config.dtype_policy()
@@ -36,9 +42,11 @@ def build(config: Config, image_shape, num_classes: int) -> "GAN":
             generator.build((None, config.latent_dim))
     finally:
         keras.config.set_dtype_policy(before)
-    gan = GAN(generator, discriminator, config, num_classes)
+    gan = GAN(generator, discriminator, config, image_shape, num_classes)
     # XLA is slower than oneDNN on convolutions on a CPU.
     gan.compile(jit_compile=False)
+    if first_batch is not None:
+        gan.initialize_from(first_batch)
     return gan
 
 
@@ -73,10 +81,10 @@ class GAN(keras.Model):
     Args:
         generator, discriminator: see `keras_dcgan.networks`.
         config: latents, losses, optimisers, tricks.
-        num_classes: of the data.
+        image_shape, num_classes: of the data.
     """
 
-    def __init__(self, generator, discriminator, config: Config, num_classes: int):
+    def __init__(self, generator, discriminator, config: Config, image_shape, num_classes: int):
         super().__init__(name="gan")
         self.generator, self.discriminator = generator, discriminator
         self.config, self.num_classes = config, num_classes
@@ -90,21 +98,19 @@ class GAN(keras.Model):
         self.d_learns = tf.Variable(True, trainable=False, name="d_learns")
         self.steps_done = keras.Variable(0, dtype="int64", trainable=False, name="steps_done")
         # The average of all of G's weights, batch norm's moving statistics among them.
-        self.average = self.past = self.replay = self.features = None
+        self.average = self.features = None
         if config.weight_average:
             self.average = tricks.WeightAverage(
                 tricks.floating(generator.variables), config.weight_average
             )
-        if "historical_averaging" in config.tricks:
-            self.past = [
-                tricks.HistoricalAverage(net.trainable_variables)
-                for net in (generator, discriminator)
-            ]
-        if "replay" in config.tricks:
-            self.replay = tricks.ReplayBuffer(
-                tricks.REPLAY_BATCHES * config.batch_size, config.seed
-            )
-            self.replay.build(generator.compute_output_shape((1, config.latent_dim))[1:])
+        self.terms = Terms(
+            config.tricks,
+            generator.trainable_variables,
+            discriminator.trainable_variables,
+            image_shape,
+            config.batch_size,
+            config.seed,
+        )
         if "feature_matching" in config.tricks:
             layer = discriminator.get_layer("features")
             self.features = keras.Model(discriminator.input, layer.output)
@@ -124,8 +130,8 @@ class GAN(keras.Model):
         """`count` latents (count, latent_dim) of the configured distribution; `seed` an int or a pair."""
         return _latents(self.config, count, seed)
 
-    def initialise_from(self, images) -> None:
-        """Data-dependent initialisation, from uint8 pictures (N, H, W, C): G's statistics, and the layers
+    def initialize_from(self, images) -> None:
+        """Data-dependent initialization, from uint8 pictures (N, H, W, C): G's statistics, and the layers
         with weight norm.
         """
         latents = self.draw_latents(len(images), [self.config.seed, -1])  # seed −1 is no step's
@@ -159,29 +165,23 @@ class GAN(keras.Model):
         else:
             with tf.GradientTape() as generator_tape:
                 fake = self.draw_fakes(labels, seeds["latents"])
-            # G: the gradient of its loss first to the pictures, then to its weights.
-            if self.config.updates == "simultaneous":
-                found = self.simultaneous_step(real, fake, labels, seeds)
-                d_loss, d_gradients, logits, g_loss, to_pictures = found
-                self._update_discriminator(d_gradients)
-            else:
-                d_loss, d_gradients, logits = self.discriminator_step(real, fake, labels, seeds)
-                self._update_discriminator(d_gradients)
-                with tf.GradientTape() as tape:
-                    tape.watch(fake)
-                    g_loss = self.generator_loss(real, fake, labels, seeds)
-                to_pictures = tape.gradient(g_loss, fake)
+            d_loss, d_gradients, logits = self.discriminator_step(real, fake, labels, seeds)
+            self._update_discriminator(d_gradients)
+            # G: the gradient of its loss first to the images, then to its weights.
+            with tf.GradientTape() as tape:
+                tape.watch(fake)
+                g_loss = self.generator_loss(real, fake, labels, seeds)
+            to_images = tape.gradient(g_loss, fake)
             g_gradients = generator_tape.gradient(
-                fake, self.generator.trainable_variables, output_gradients=to_pictures
+                fake, self.generator.trainable_variables, output_gradients=to_images
             )
         real_logits, fake_logits = logits
-        if self.past:
-            g_gradients = self._towards_history(g_gradients)
+        g_gradients = self.terms.pulled(g_gradients)
         self.generator_optimizer.apply(g_gradients, self.generator.trainable_variables)
 
-        for average in (self.average, *(self.past or ())):
-            if average is not None:
-                average.update()
+        if self.average is not None:
+            self.average.update()
+        self.terms.update()
         self.steps_done.assign_add(1)
         return {
             "d_loss": d_loss,
@@ -194,67 +194,16 @@ class GAN(keras.Model):
 
     def discriminator_step(self, real, fake, labels, seeds):
         """D on an all-real and an all-fake batch, no gradient to G: its loss, gradients, and both logits."""
-        shown_real = self.shown(real, seeds["real"])
-        shown_fake = tf.stop_gradient(fake if self.replay is None else self.replay.mix(fake))
-        shown_fake = self.shown(shown_fake, seeds["fake"])
+        shown_real = self.terms.shown(real, seeds["real"])
+        shown_fake = tf.stop_gradient(self.terms.replayed(fake))
+        shown_fake = self.terms.shown(shown_fake, seeds["fake"])
         with tf.GradientTape() as tape:
             logits = [
                 self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
             ]
             d_loss = self.discriminator_loss(*logits, seeds["flips"])
-            objective = d_loss + self.penalties(shown_real, shown_fake, labels, seeds["lines"])
+            objective = d_loss + self.penalty(shown_real, shown_fake, labels, seeds["lines"])
         return d_loss, tape.gradient(objective, self.discriminator.trainable_variables), logits
-
-    def simultaneous_step(self, real, fake, labels, seeds):
-        """Both players by D's present weights: one look at the fakes gives the gradients of both.
-
-        Where D judges each picture by itself, the gradient of its logit towards the picture serves both too:
-        the two losses differ by a factor for each picture alone.
-
-        Returns:
-            D's loss, its gradients and both logits, G's loss, and its gradient towards the fakes.
-        """
-        variables, alone = self.discriminator.trainable_variables, self.judges_each_alone
-        with tf.GradientTape(persistent=not alone) as tape:
-            tape.watch(fake)
-            shown_real = self.shown(real, seeds["real"])
-            shown_fake = self.shown(fake, seeds["fake"])
-            logits = [
-                self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
-            ]
-            with tf.GradientTape(persistent=True) as of_logits:
-                of_logits.watch(logits)
-                d_loss = self.discriminator_loss(*logits, seeds["flips"])
-                g_loss = losses.generator_loss(self.config.loss, logits[1])
-            penalties = self.penalties(
-                shown_real, tf.stop_gradient(shown_fake), labels, seeds["lines"]
-            )
-        to_real, to_fake = of_logits.gradient(d_loss, logits)
-        to_fake_for_g = of_logits.gradient(g_loss, logits[1])
-        if alone:
-            # Never 0, so that it can be divided by; D's weights do not notice.
-            to_fake = tf.where(tf.abs(to_fake) < LEAST_GRADIENT, LEAST_GRADIENT, to_fake)
-        factors = [to_real, to_fake, tf.ones_like(penalties)]
-        targets = [*logits, penalties]
-        if alone:
-            *gradients, to_pictures = tape.gradient(
-                targets, [*variables, fake], output_gradients=factors
-            )
-            to_pictures *= (to_fake_for_g / to_fake)[:, :, None, None]
-        else:
-            gradients = tape.gradient(targets, variables, output_gradients=factors)
-            to_pictures = tape.gradient(logits[1], fake, output_gradients=to_fake_for_g)
-        return d_loss, gradients, logits, g_loss, to_pictures
-
-    @property
-    def judges_each_alone(self) -> bool:
-        """Whether D's logit of a picture depends on no other picture, and its loss always has a gradient."""
-        mixing = (keras.layers.BatchNormalization, tricks.MinibatchDiscrimination)
-        return (
-            self.config.loss in ("non_saturating", "minimax", "wasserstein")
-            and "packing" not in self.config.tricks
-            and not any(isinstance(layer, mixing) for layer in self.discriminator.layers)
-        )
 
     def _update_discriminator(self, gradients) -> None:
         weights = self.discriminator.trainable_variables
@@ -276,55 +225,28 @@ class GAN(keras.Model):
         """A generated picture for each label, by the statistics of its batch."""
         return self(self.draw_latents(tf.shape(labels)[0], seed), labels, training=True)
 
-    def shown(self, images, seed):
-        """What D gets to see of pictures in [-1, 1]."""
-        if "augment" in self.config.tricks:
-            return tricks.differentiable_augment(images, seed=seed)
-        return images
-
     def discriminator_loss(self, real_logits, fake_logits, seed):
         """D's loss by the configured kind, with smoothed or flipped labels."""
-        if "label_noise" in self.config.tricks:  # a flipped label makes a real one pass as fake
-            real_logits, fake_logits = tricks.flip_logits(
-                real_logits, fake_logits, tricks.LABEL_FLIPS, seed
-            )
-        return losses.discriminator_loss(
-            self.config.loss, real_logits, fake_logits, self.config.real_label
-        )
+        logits = self.terms.flipped(real_logits, fake_logits, seed)
+        return losses.discriminator_loss(self.config.loss, *logits, self.config.real_label)
 
     def generator_loss(self, real, fake, labels, seeds):
         """G's loss by the configured kind, or by feature matching."""
-        shown_fake = self.shown(fake, seeds["again"])
+        shown_fake = self.terms.shown(fake, seeds["again"])
         if self.features is None:
             return losses.generator_loss(
                 self.config.loss, self.judge(shown_fake, labels, training=True)
             )
-        shown_real = self.shown(real, seeds["real"])
+        shown_real = self.terms.shown(real, seeds["real"])
         real_features = self.judge(shown_real, labels, True, self.features)
         fake_features = self.judge(shown_fake, labels, True, self.features)
         return tricks.feature_matching_loss(tf.stop_gradient(real_features), fake_features)
 
-    def penalties(self, real, fake, labels, seed):
+    def penalty(self, real, fake, labels, seed):
         """What is added to D's loss."""
-
-        def critic(samples):
-            return self.judge(samples, labels, training=True)
-
-        total = tf.zeros(())
-        if "gradient_penalty" in self.config.tricks:
-            total += tricks.GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
-        if "r1" in self.config.tricks:
-            total += tricks.R1_PENALTY / 2 * tricks.r1_penalty(critic, real)
-        if self.past:
-            total += tricks.HISTORICAL_AVERAGING * self.past[1].penalty()
-        return total
-
-    def _towards_history(self, gradients):
-        weights = self.generator.trainable_variables
-        with tf.GradientTape() as tape:
-            penalty = tricks.HISTORICAL_AVERAGING * self.past[0].penalty()
-        pulls = tape.gradient(penalty, weights)
-        return [g + pull for g, pull in zip(gradients, pulls, strict=True)]
+        return self.terms.penalty(
+            lambda samples: self.judge(samples, labels, training=True), real, fake, seed
+        )
 
     def unrolled_step(self, real, labels, seeds):
         """Fakes, and G's loss and gradients against D as it will be after `UNROLLED_STEPS` steps."""
@@ -347,11 +269,11 @@ class GAN(keras.Model):
         loss, gradients = tricks.unrolled_gradients(
             generate,
             lambda parameters, fake: losses.generator_loss(
-                self.config.loss, logits(parameters, self.shown(fake, seeds["again"]))
+                self.config.loss, logits(parameters, self.terms.shown(fake, seeds["again"]))
             ),
             lambda parameters, fake: self.discriminator_loss(
-                logits(parameters, self.shown(real, seeds["real"])),
-                logits(parameters, self.shown(fake, seeds["fake"])),
+                logits(parameters, self.terms.shown(real, seeds["real"])),
+                logits(parameters, self.terms.shown(fake, seeds["fake"])),
                 seeds["flips"],
             ),
             self.generator.trainable_variables,
@@ -420,21 +342,14 @@ class GAN(keras.Model):
 
     def checkpoint_variables(self) -> dict[str, list]:
         """Everything that a resumed run needs, by name."""
-        kept = {
-            "average": [self.average],
-            "past": self.past or [],
-            "replay": [self.replay],
-        }
         return {
             "generator": self.generator.variables,
             "discriminator": self.discriminator.variables,
             "generator_optimizer": self.generator_optimizer.variables,
             "discriminator_optimizer": self.discriminator_optimizer.variables,
             "steps_done": [self.steps_done],
-            **{
-                name: [v for o in objects if o for v in o.variables]
-                for name, objects in kept.items()
-            },
+            "average": [] if self.average is None else self.average.variables,
+            **self.terms.variables(),
         }
 
 

@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from gan_common import tricks
+from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
 from gan_common.kernels.convolutions import PictureConv2D
 from gan_common.kernels.normalization import BatchNormalization
@@ -20,11 +21,7 @@ from keras_dcgan.config import PACKED, Config
 INITIAL_STDDEV = 0.02
 BAD_INITIAL_STDDEV = 0.5  # of --break bad_init
 LEAK = 0.2
-# Salimans et al. 2016, section 3.2: B kernels of C dimensions for minibatch discrimination.
-MINIBATCH_KERNELS, MINIBATCH_DIM = 32, 8
-# Noise on D's inputs, of the range [-1, 1], gone after 2,000 steps: D looks three times in a step.
-NOISE_STDDEV, NOISE_LOOKS = 0.2, 3 * 2000
-NOISE_DROPOUT = 0.3
+LOOKS = 3  # of D in a step: at real images, at generated ones, and at these again for G
 
 
 def _weights():
@@ -173,7 +170,8 @@ def _discriminator_input(config: Config, image_shape, num_classes: int):
     packed = channels * (PACKED if "packing" in config.tricks else 1)
     x = images = keras.Input((*side, packed), name="images")
     if "instance_noise" in config.tricks:
-        x = tricks.InstanceNoise(NOISE_STDDEV, NOISE_LOOKS)(x)
+        noise = TRICKS["instance_noise"].values
+        x = tricks.InstanceNoise(noise["stddev"], LOOKS * int(noise["steps"]))(x)
     if not num_classes:
         return images, x
     label = keras.Input((), dtype="int32", name="label")
@@ -205,7 +203,9 @@ def _rectified(config: Config, x):
 
 
 def _noisy(config: Config, x):
-    return tricks.DropoutNoise(NOISE_DROPOUT)(x) if "dropout_noise" in config.tricks else x
+    if "dropout_noise" not in config.tricks:
+        return x
+    return tricks.DropoutNoise(TRICKS["dropout_noise"].values["rate"])(x)
 
 
 def _has_norm(config: Config) -> bool:
@@ -234,7 +234,8 @@ def _weighted(config: Config, layer):
 def _logit(config: Config, x, initializer=None):
     """One number a picture, computed in float32 whatever the precision of the rest."""
     if "minibatch" in config.tricks:
-        x = tricks.MinibatchDiscrimination(MINIBATCH_KERNELS, MINIBATCH_DIM)(x)
+        size = TRICKS["minibatch"].values
+        x = tricks.MinibatchDiscrimination(int(size["kernels"]), int(size["kernel_dim"]))(x)
     dense = layers.Dense(1, kernel_initializer=initializer or _weights(), dtype="float32")
     return dense(x)
 

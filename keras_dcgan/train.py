@@ -8,9 +8,9 @@ Makes a run folder with checkpoints, curves and samples; ends with FID beside it
 import dataclasses
 from pathlib import Path
 
-from gan_common import cli, data, files
+from gan_common import catalogue, cli, data, files
 from gan_common.errors import UserError
-from keras_dcgan.config import TRICKS, Config, resolve
+from keras_dcgan.config import Config, resolve
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
 # a mistyped flag, or data that are not there, are reported at once.
@@ -24,7 +24,7 @@ def main(argv=None) -> None:
 def _main(argv) -> int:
     given = cli.parse(Config, argv, __doc__)
     if given.get("tricks") == ("help",):
-        return cli.tell_tricks(TRICKS)
+        return catalogue.tell(catalogue.DCGAN)
     return train(cli.resumed(Config, given) if "resume" in given else resolve(given))
 
 
@@ -44,7 +44,9 @@ def train(config: Config) -> int:
     from keras_dcgan import evaluate, models
 
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
-    gan = models.build(config, dataset.image_shape, dataset.num_classes)
+    gan = models.build(
+        config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
+    )
     if config.resume:
         run = runs.Run(Path(config.resume))
         run.check_dataset(dataset)
@@ -67,8 +69,6 @@ def train(config: Config) -> int:
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
-    if not recorder.step:
-        gan.initialise_from(dataset.x_train[: config.batch_size])
     with recorder:
         fit(gan, dataset, config, recorder)
     if recorder.interrupted:
@@ -158,8 +158,9 @@ def trial(
         epochs=-(-steps // steps_per_epoch),
         precision=machine.choose_precision(config.precision),
     )
-    gan = models.build(config, dataset.image_shape, dataset.num_classes)
-    gan.initialise_from(dataset.x_train[: config.batch_size])
+    gan = models.build(
+        config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
+    )
     treatment = None
     if say is not None:
         treatment = watch(gan, dataset, config)

@@ -55,9 +55,10 @@ def sources():
 # The floors of gan_common, from the ground up: an arrow goes down, or stays within its wing.
 FLOORS = (
     ("errors",),
-    ("files", "quiet"),
-    ("kernels", "losses", "plotting", "shapes"),
+    ("arguments", "catalogue", "files", "quiet"),
+    ("kernels", "losses", "modern", "plotting", "shapes"),
     ("data", "tricks"),
+    ("terms",),
     ("metrics", "sampling"),
     ("doctor",),
     ("runs",),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import modes
+from gan_common import catalogue, modes
 from gan_common.modes import nets
 from gan_common.modes.game import Game
 from gan_common.modes.tasks import Points
@@ -40,7 +40,7 @@ def test_a_dense_net_is_what_it_says():
 @pytest.mark.parametrize(
     "chosen",
     [
-        *([name] for name in modes.TRICKS),
+        *([name] for name in catalogue.names("modes")),
         ["unrolled", "virtual_batch_norm", "fake_smoothing"],
         ["conditional", "packing", "residual", "instance_noise"],
     ],
@@ -68,7 +68,10 @@ def plain():
 
 
 @pytest.mark.parametrize(
-    "name", sorted({*modes.TRICKS} - {"non_saturating", "weight_average", "packing", "minibatch"})
+    "name",
+    sorted(
+        {*catalogue.names("modes")} - {"non_saturating", "weight_average", "packing", "minibatch"}
+    ),
 )
 def test_no_trick_is_without_effect(name, plain):
     """After three steps from the same seed something differs; the others change D's shape, or nothing."""

@@ -12,44 +12,6 @@ def normal(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-# -------------------------------------------------------------------------------------------- the list itself
-
-
-def test_every_trick_names_something_that_exists():
-    sections = []
-    for name, trick in tricks.TRICKS.items():
-        target = trick.name.split("(")[0]
-        owner = tricks
-        if target.startswith("keras."):
-            owner, _, target = keras, *target.split(".", 1)
-        for part in target.split("."):
-            owner = getattr(owner, part)
-        assert callable(owner), name
-        assert "\n" not in trick.effect
-        sections.append(trick.section)
-    assert sections == sorted(sections)  # "appendix" comes after the numbers
-    assert len(tricks.TRICKS) == 21
-
-
-def test_the_table_of_the_list_is_complete_and_its_flags_are_known():
-    table = tricks.__doc__[tricks.__doc__.index("==  ===") :]
-    entries = [int(line[:2]) for line in table.splitlines() if line[:2].strip().isdigit()]
-    assert entries == list(range(1, 18))
-    mentioned = [name for name in tricks.TRICKS if name in table]
-    # The list does not have the others.
-    assert set(tricks.TRICKS) - set(mentioned) == {
-        "gradient_penalty",
-        "r1",
-        "augment",
-        "packing",
-        "feature_matching",
-        "historical_averaging",
-        "weight_average",
-        "weight_norm",
-        "spectral_norm",
-    }
-
-
 # ------------------------------------------------------------------------------------------ feature matching
 
 

@@ -13,18 +13,6 @@ from pathlib import Path
 from gan_common.errors import UserError
 
 
-def tell_tricks(names: Sequence[str]) -> int:
-    """Print what `--tricks help` shows; the exit status, 0."""
-    import gan_common.quiet  # noqa: F401
-    from gan_common.tricks import TRICKS
-
-    for name in names:
-        trick = TRICKS[name]
-        print(f"  {name:<22}{trick.section:<10}{trick.effect}")
-    print("Several are separated by commas; the number is the section of the chapter.")
-    return 0
-
-
 class Terminated(KeyboardInterrupt):
     """SIGTERM outside the training loop, which has a handler of its own."""
 

@@ -46,7 +46,7 @@ def picture_convolution(pictures, kernel):
     return tf.nn.conv2d(pictures, kernel, 1, "SAME"), gradient
 
 
-@keras.saving.register_keras_serializable(package="gan_chapter")
+@keras.saving.register_keras_serializable(package="gan_common")
 class PictureConv2D(keras.layers.Conv2D):
     """`Conv2D` with stride 1 and "same" padding, for a network's first layer: see `picture_convolution`."""
 

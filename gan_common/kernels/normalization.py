@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 
-@keras.saving.register_keras_serializable(package="gan_chapter")
+@keras.saving.register_keras_serializable(package="gan_common")
 class BatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` (Ioffe and Szegedy 2015, algorithm 1).
 

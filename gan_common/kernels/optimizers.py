@@ -4,10 +4,12 @@ The formulas are Keras's and so are the variables; TensorFlow's fused kernels co
 is the same to rounding.
 """
 
+from collections.abc import Callable, Sequence
+
 import keras
 import tensorflow as tf
 
-register = keras.saving.register_keras_serializable(package="gan_chapter")
+register = keras.saving.register_keras_serializable(package="gan_common")
 
 
 def _handle(variable) -> tf.Tensor:
@@ -71,3 +73,61 @@ class SGD(keras.optimizers.SGD):
             momentum=tf.constant(self.momentum, variable.dtype),
             use_nesterov=self.nesterov,
         )
+
+
+def differentiable(optimizer, variables: Sequence) -> tuple[list, Callable]:
+    """The update rule of a Keras optimiser as a pure function, and the moments that it stands at.
+
+    Returns:
+        moments: for each variable the list of its moments, as tensors.
+        step: (parameter, its moments, gradient, k) -> (parameter, moments), for the k-th step from now.
+    """
+    known = isinstance(optimizer, keras.optimizers.SGD | keras.optimizers.Adam)
+    if not known or isinstance(optimizer, keras.optimizers.AdamW):
+        raise ValueError(
+            "optimizer must be a keras.optimizers.SGD or Adam. "
+            f"Received: optimizer={type(optimizer).__name__}"
+        )
+    unknown = "amsgrad weight_decay clipnorm clipvalue global_clipnorm"
+    for option in f"{unknown} gradient_accumulation_steps loss_scale_factor".split():
+        if getattr(optimizer, option, None):
+            raise ValueError(
+                f"unrolling does not know the optimizer's {option}. "
+                f"Received: {option}={getattr(optimizer, option)}"
+            )
+    rate = tf.cast(optimizer.learning_rate, tf.float32)
+    now = tf.cast(optimizer.iterations, tf.float32)
+
+    def moment(name: str, variable) -> tf.Tensor:
+        if not optimizer.built or not getattr(optimizer, name):  # SGD without momentum keeps none
+            return tf.zeros(variable.shape)
+        try:
+            return tf.convert_to_tensor(
+                getattr(optimizer, name)[optimizer._get_variable_index(variable)]
+            )
+        except KeyError as error:
+            raise ValueError(
+                "the optimizer was built for other variables. "
+                f"Received: discriminator_variables with {variable.name}"
+            ) from error
+
+    def sgd(parameter, moments, gradient, k):
+        (velocity,) = moments
+        velocity = optimizer.momentum * velocity - rate * gradient
+        if optimizer.nesterov:
+            return parameter + optimizer.momentum * velocity - rate * gradient, [velocity]
+        return parameter + velocity, [velocity]
+
+    def adam(parameter, moments, gradient, k):
+        mean, square = moments
+        mean += (gradient - mean) * (1.0 - optimizer.beta_1)
+        square += (tf.square(gradient) - square) * (1.0 - optimizer.beta_2)
+        t = now + (k + 1.0)
+        scale = rate * tf.sqrt(1.0 - optimizer.beta_2**t) / (1.0 - optimizer.beta_1**t)
+        # The bound changes no step, but keeps the square root's gradient finite at zero.
+        root = tf.sqrt(tf.maximum(square, 1e-30))
+        return parameter - scale * mean / (root + optimizer.epsilon), [mean, square]
+
+    if isinstance(optimizer, keras.optimizers.SGD):
+        return [[moment("momentums", v)] for v in variables], sgd
+    return [[moment("_momentums", v), moment("_velocities", v)] for v in variables], adam

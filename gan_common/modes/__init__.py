@@ -1,6 +1,6 @@
 """Mode collapse, made to happen, measured and cured (section 2.3.2): `python -m gan_common.modes`."""
 
-from gan_common.modes.config import TASKS, TRICKS, Options, resolve
+from gan_common.modes.config import TASKS, Options, resolve
 from gan_common.modes.points import SAMPLES, SIGMA, centres, mode_coverage, sample
 from gan_common.modes.results import describe, summary, table_line
 
@@ -8,7 +8,6 @@ __all__ = [
     "SAMPLES",
     "SIGMA",
     "TASKS",
-    "TRICKS",
     "Options",
     "centres",
     "describe",

@@ -11,9 +11,9 @@ Trains small GANs on data whose modes can be counted: `ring`, eight Gaussians; `
 
 from pathlib import Path
 
-from gan_common import cli, files
+from gan_common import catalogue, cli, files
 from gan_common.errors import UserError
-from gan_common.modes.config import OWN, SHARED, Options, resolve
+from gan_common.modes.config import Options, resolve
 from gan_common.modes.results import describe, summary, table_line
 
 
@@ -25,7 +25,7 @@ def main(argv=None) -> None:
 def _main(argv) -> int | None:
     given = cli.parse(Options, argv, __doc__)
     if "help" in given.get("tricks", ()):
-        return _tell_tricks()
+        return catalogue.tell(catalogue.MODES)
     options = resolve(given)
     for name, value in (("--json", options.json), ("--run_dir", options.run_dir)):
         if value and Path(value).is_dir() == (name == "--json") and Path(value).exists():
@@ -43,12 +43,6 @@ def _main(argv) -> int | None:
     if options.json:
         files.write_json(Path(options.json), result)
     return None
-
-
-def _tell_tricks() -> int:
-    for name, (section, effect) in OWN.items():
-        print(f"  {name:<22}{section:<10}{effect}")
-    return cli.tell_tricks(SHARED)
 
 
 def command(given: dict) -> str:

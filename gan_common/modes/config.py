@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from gan_common import catalogue
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
@@ -36,10 +37,21 @@ class Config:
     )
     standardise: bool = flag(None, "networks see data of standard deviation 1 (default: by preset)")
     width: float = flag(None, "of D in stacked: channels over those of the paper", lower=0.125)
-    unrolled_steps: int = flag(5, "k: D's steps that unrolled looks ahead", lower=1)
-    pack: int = flag(2, "m: samples that packing shows D together", lower=2)
+    unrolled_steps: int = flag(
+        int(catalogue.TRICKS["unrolled"].values["steps"]),
+        "k: D's steps that unrolled looks ahead",
+        lower=1,
+    )
+    pack: int = flag(
+        int(catalogue.TRICKS["packing"].values["samples"]),
+        "m: samples that packing shows D together",
+        lower=2,
+    )
     alpha: float = flag(
-        0.1, "label_smoothing's α: the label of real data is 1 − α", lower=0, upper=1
+        round(1 - catalogue.REAL_LABEL, 6),
+        "label_smoothing's α: the label of real data is 1 − α",
+        lower=0,
+        upper=1,
     )
     beta: float = flag(
         0.1, "fake_smoothing's β: the label of generated data is β", lower=0, upper=1
@@ -96,43 +108,6 @@ PRESET_TRICKS = {"cured": ("conditional", "packing", "r1", "weight_average", "lr
 # points, G had found one mode of the thousand after 4,000 steps; with the same rate 60 after 1,500.
 STACKED = {"standardise": False, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "latent_dim": 256}
 
-# Tricks of gan_common.tricks, and those that are a loss, a label or a schedule.  --tricks help shows both.
-SHARED = (
-    *("unrolled", "minibatch", "packing", "feature_matching", "historical_averaging"),
-    *("label_smoothing", "virtual_batch_norm", "instance_noise", "replay"),
-    *("r1", "gradient_penalty", "weight_average"),
-)
-OWN = {
-    "minimax": ("2.3.2", "G minimises log(1 − D), the game's own loss"),
-    "non_saturating": ("2.3.2", "G maximises log D; the default"),
-    "fake_smoothing": ("2.3.2", "D's target for generated data is β, not 0: it harms"),
-    "generator_first": ("2.3.2", "D moves only every fifth step in the first tenth of the run"),
-    "conditional": ("2.3.2", "both networks are given the mode (CGAN)"),
-    "residual": (
-        "2.3.2",
-        "G adds what is missing to a Gaussian as wide as the data (LAPGAN's idea)",
-    ),
-    "lr_decay": ("2.3.1", "both learning rates fall to 0 over the run"),
-}
-TRICKS = (*SHARED, *OWN)
-
-EXCLUSIVE = (
-    (("minimax", "non_saturating"), "each is the loss that G minimises"),
-    (("feature_matching", "minimax"), "feature matching replaces the loss that G minimises"),
-    (("feature_matching", "unrolled"), "each replaces the gradient that G follows"),
-    (("gradient_penalty", "unrolled"), "unrolling would need the penalty's third derivatives"),
-    (("r1", "unrolled"), "unrolling would need the penalty's third derivatives"),
-    (("gradient_penalty", "minibatch"), "the penalty is per sample, and D would see the others"),
-    (("r1", "minibatch"), "the penalty is per sample, and D would see the others"),
-    (("conditional", "replay"), "the buffer keeps samples without their modes"),
-)
-NO_PLACE_IN_STACKED = {
-    "conditional": "a label for each of 1,000 modes is more than there are samples in a batch",
-    "residual": "no Gaussian is near pictures of digits",
-    "virtual_batch_norm": "its networks are published with batch norm",
-    "r1": "batch norm in D makes a sample's gradient depend on the others",
-    "gradient_penalty": "batch norm in D makes a sample's gradient depend on the others",
-}
 WITHOUT_LABELS = ("wasserstein", "hinge")
 
 
@@ -147,9 +122,8 @@ def resolve(given: dict) -> Options:
         raise UserError("--preset cured: its networks are for points; stacked has --tricks packing")
     chosen = tuple(dict.fromkeys((*PRESET_TRICKS.get(preset, ()), *given.get("tricks", ()))))
     values = dict(PRESETS[preset]) | (STACKED if task == "stacked" else {})
-    for name in ("minimax", "non_saturating"):
-        if name in chosen:
-            values["loss"] = name
+    catalogue.check(catalogue.MODES, chosen, task, f"--task {task}")
+    values |= catalogue.sets(catalogue.MODES, chosen)
     options = Options(**{**values, **given, "tricks": chosen})
     _check_tricks(options, given)
     if "packing" in chosen and options.batch_size % options.pack:
@@ -163,17 +137,10 @@ def resolve(given: dict) -> Options:
 def _check_tricks(options: Options, given: dict) -> None:
     chosen = options.tricks
     for name in chosen:
-        if name not in TRICKS:
-            raise UserError(f"--tricks {name}: there is no such trick; known: {', '.join(TRICKS)}")
-        if options.task == "stacked" and name in NO_PLACE_IN_STACKED:
-            raise UserError(f"--tricks {name}: not with stacked: {NO_PLACE_IN_STACKED[name]}")
         if name in ("minimax", "non_saturating") and given.get("loss", name) != name:
             raise UserError(f"--tricks {name} --loss {given['loss']}: name one loss")
         if name in ("label_smoothing", "fake_smoothing") and options.loss in WITHOUT_LABELS:
             raise UserError(f"--tricks {name}: the {options.loss} loss has no labels to change")
-    for pair, reason in EXCLUSIVE:
-        if set(pair) <= set(chosen):
-            raise UserError(f"--tricks {','.join(pair)}: not together: {reason}")
     owners = {
         "unrolled_steps": ("unrolled",),
         "pack": ("packing",),

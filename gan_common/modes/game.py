@@ -10,15 +10,16 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common import losses, tricks
+from gan_common.catalogue import TRICKS
 from gan_common.modes import nets
 from gan_common.modes.config import Config
 from gan_common.modes.tasks import LINES, WINDOW
+from gan_common.terms import Terms
 
 CALL_STEPS = 500  # steps in one call of the graph, which share a pool of latents
 POOL = 1 << 20  # numbers in the pool
 MINIBATCH = (8, 4)  # kernels of minibatch discrimination, and the dimension in which it compares
 REFERENCE = 64  # latents in the reference batch of virtual batch norm
-NOISE = 0.2  # instance noise at the start, over the standard deviation of the data
 NOISY_SHARE = 0.5  # of the run, until the noise is gone
 SLOW_SHARE, SLOW_RATIO = 0.1, 5  # generator_first: of the run, and G's steps for one of D
 GENERATED_AT_ONCE = 500
@@ -62,23 +63,23 @@ class Game:
         self.g_optimizer = self._optimizer(options.generator_lr, self.g)
         self.d_optimizer = self._optimizer(options.discriminator_lr, self.d)
         self.average = tricks.WeightAverage([self.g], 0.999) if "weight_average" in chosen else None
-        self.past = None
-        if "historical_averaging" in chosen:
-            self.past = [tricks.HistoricalAverage([v]) for v in (self.g, self.d)]
-        self.replay = self.noise = None
-        if "replay" in chosen:
-            self.replay = tricks.ReplayBuffer(tricks.REPLAY_BATCHES * options.batch_size)
-            self.replay.build(data.shape)
+        self.terms = Terms(
+            chosen, [self.g], [self.d], data.shape, options.batch_size, r1=options.r1
+        )
+        self.noise = None
         if "instance_noise" in chosen:  # two calls a step: D looks once at real, once at generated
             decay = max(1, round(2 * NOISY_SHARE * options.steps))
-            self.noise = tricks.InstanceNoise(NOISE * data.std, decay, seed=0)
+            self.noise = tricks.InstanceNoise(
+                TRICKS["instance_noise"].values["stddev"] * data.std, decay, seed=0
+            )
             self.noise.build((None, *data.shape))
         # Everything that a seed's training changes, and its start, except for the networks.
         self._state = [
             (v, tf.convert_to_tensor(v).numpy())
             for v in (
                 *(v for o in (self.g_optimizer, self.d_optimizer) for v in o.variables),
-                *(v for o in (self.average, self.replay, *(self.past or ())) if o for v in o.variables),
+                *(self.average.variables if self.average else ()),
+                *(v for group in self.terms.variables().values() for v in group),
                 *(self.noise.variables if self.noise else ()),
             )
         ]  # fmt: skip
@@ -156,10 +157,15 @@ class Game:
             real_logits, real_features = self.judge(self.d, shown_real, labels)
             logits, features = self.judge(self.d, shown, labels)
             old_logits = logits
-            if self.replay:
-                old_logits, _ = self.judge(self.d, self.replay.mix(shown), labels)
+            if self.terms.replay:
+                old_logits, _ = self.judge(self.d, self.terms.replayed(shown), labels)
             d_loss = self.discriminator_loss(real_logits, old_logits)
-            d_loss += self.penalties(shown_real, shown, labels, seed_of(LINES))
+            d_loss += self.terms.penalty(
+                lambda samples: self.judge(self.d, samples, labels)[0],
+                shown_real,
+                shown,
+                seed_of(LINES),
+            )
             if "feature_matching" in options.tricks:
                 g_loss = tricks.feature_matching_loss(tf.stop_gradient(real_features), features)
             else:
@@ -168,21 +174,16 @@ class Game:
         if "unrolled" not in options.tricks:
             to_samples = tape.gradient(g_loss, shown)
             g_gradient = g_tape.gradient(fake, self.g, output_gradients=to_samples)
-        if self.past:
-            with tf.GradientTape() as pull:
-                penalty = tricks.HISTORICAL_AVERAGING * self.past[0].penalty()
-            g_gradient += pull.gradient(penalty, self.g)
-
-        self.g_optimizer.apply([g_gradient], [self.g])
+        self.g_optimizer.apply(self.terms.pulled([g_gradient]), [self.g])
         if "generator_first" in options.tricks:
             waits = (i < round(SLOW_SHARE * options.steps)) & (i % SLOW_RATIO != 0)
             if not waits:
                 self.d_optimizer.apply([d_gradient], [self.d])
         else:
             self.d_optimizer.apply([d_gradient], [self.d])
-        for average in (self.average, *(self.past or ())):
-            if average is not None:
-                average.update()
+        if self.average is not None:
+            self.average.update()
+        self.terms.update()
 
     def generate(self, weights, z, labels) -> tf.Tensor:
         """Latents (n, latent_dim), modes (n,) → samples."""
@@ -219,21 +220,6 @@ class Game:
                 kind, fake_logits, fake_logits, self.options.beta
             )
         return real_loss + fake_loss
-
-    def penalties(self, real, fake, labels, seed) -> tf.Tensor:
-        """What is added to D's loss."""
-        total, chosen = tf.zeros(()), self.options.tricks
-
-        def critic(samples):
-            return self.judge(self.d, samples, labels)[0]
-
-        if "r1" in chosen:
-            total += self.options.r1 / 2 * tricks.r1_penalty(critic, real)
-        if "gradient_penalty" in chosen:
-            total += tricks.GRADIENT_PENALTY * tricks.gradient_penalty(critic, real, fake, seed)
-        if self.past:
-            total += tricks.HISTORICAL_AVERAGING * self.past[1].penalty()
-        return total
 
     def unrolled(self, z, real, labels) -> tuple[tf.Tensor, tf.Tensor]:
         """Fakes, and G's gradient against D as it will be after `unrolled_steps` steps."""

@@ -1,0 +1,41 @@
+"""What the functions and layers of the chapter ask of their arguments alike: sizes, shares, seeds."""
+
+import numbers
+from typing import Any
+
+import tensorflow as tf
+
+
+def check_positive_int(name: str, value: Any, minimum: int = 1) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
+        raise ValueError(
+            f"{name} must be an integer of at least {minimum}. Received: {name}={value}"
+        )
+    return int(value)
+
+
+def check_fraction(name: str, value: float, *, one_allowed: bool = True) -> float:
+    if not (0 <= value < 1 or (one_allowed and value == 1)):
+        interval = "[0, 1]" if one_allowed else "[0, 1)"
+        raise ValueError(f"{name} must be in {interval}. Received: {name}={value}")
+    return float(value)
+
+
+def like(given, result: tf.Tensor):
+    """`result` as NumPy unless `given` is a tensor or a graph is being traced."""
+    return result if tf.is_tensor(given) or not tf.executing_eagerly() else result.numpy()
+
+
+def seed_pair(seed) -> tf.Tensor:
+    """The (2,) tensor that the stateless random functions want."""
+    if seed is None:
+        return tf.random.uniform((2,), tf.int32.min, tf.int32.max, tf.int32)
+    if isinstance(seed, numbers.Integral):
+        return tf.constant([seed, 0], tf.int64)
+    seed = tf.convert_to_tensor(seed)
+    if seed.shape != (2,) or not seed.dtype.is_integer:
+        raise ValueError(
+            "seed must be None, an int, or an integer tensor of shape (2,). "
+            f"Received: seed of shape {seed.shape} and type {seed.dtype.name}"
+        )
+    return seed
