@@ -66,9 +66,10 @@ def _main(argv) -> None:
         if name not in SECTIONS:
             raise UserError(f"--only {name}: the sections are {', '.join(SECTIONS)}")
     started = time.perf_counter()
+    sections = dict(zip(SECTIONS, (_dcgan, _ssgan, _generate, _start, _ring), strict=True))
     measured: dict[str, dict] = {}
     for name in (name for name in SECTIONS if name in options.only):
-        measured[name] = globals()[f"_{name}"](options)
+        measured[name] = sections[name](options)
         result = {
             "command": _command(options),
             "machine": _machine(),

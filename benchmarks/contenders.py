@@ -130,7 +130,9 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     from gan_common.kernels import machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
-    from ssgan_tf.train import FIRST_BATCH, divide, fit, make_strategy
+    from ssgan_tf.distribute import make_strategy
+    from ssgan_tf.parts import FIRST_BATCH, divide
+    from ssgan_tf.train import fit
 
     grey = image_shape[-1] == 1
     chosen = {"preset": "improved", "dataset": "mnist" if grey else "cifar10", "held_out": 0}

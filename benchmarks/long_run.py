@@ -77,10 +77,9 @@ def _main(argv) -> int:
     options = Options(**cli.parse(Options, argv, __doc__))
     folder = Path(options.runs).absolute() / str(time.time_ns())
     folder.mkdir(parents=True)
-    trainings = soak.Trainings(folder)
     # Some hundred steps more than are asked for, so that the last looks are at a training that goes on.
     epochs = (options.steps + 400) // soak.STEPS_PER_EPOCH
-    soak.FLAGS.update(epochs=epochs, sample_every=5, save_every=5)
+    trainings = soak.Trainings(folder, epochs=epochs, sample_every=5, save_every=5)
     result = {"command": f"python -m benchmarks.long_run --steps {options.steps}"}
     grown = []
     for package in soak.PACKAGES if options.package is None else (options.package,):

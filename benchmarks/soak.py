@@ -74,10 +74,15 @@ def make_data(folder: Path) -> None:
 
 
 class Trainings:
-    """Starts trainings, each a process of its own, forked from one that has imported TensorFlow."""
+    """Starts trainings, each a process of its own, forked from one that has imported TensorFlow.
 
-    def __init__(self, folder: Path):
-        self.folder = Path(folder)
+    Args:
+        folder: of their data.
+        flags: in place of, or besides, `FLAGS`.
+    """
+
+    def __init__(self, folder: Path, **flags: object):
+        self.folder, self.flags = Path(folder), FLAGS | flags
         make_data(self.folder / "data")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
@@ -90,7 +95,7 @@ class Trainings:
             flags = {"resume": run}
         else:
             data = {"data_dir": self.folder / "data" / package, "run_dir": run}
-            flags = {**FLAGS, **MORE_FLAGS[package], **data}
+            flags = {**self.flags, **MORE_FLAGS[package], **data}
         argv = [f"--{k}" if v is None else f"--{k}={v}" for k, v in flags.items()]
         log = run.with_suffix(".log")
         process = self._context.Process(
@@ -154,7 +159,7 @@ def _unfinished(run: Path) -> str | None:
     """The checkpoint that is being written."""
     try:
         with os.scandir(run / "checkpoints") as entries:
-            return next((e.name for e in entries if e.name.endswith(".tmp")), None)
+            return next((e.name for e in entries if files.UNFINISHED.fullmatch(e.name)), None)
     except FileNotFoundError:
         return None
 

@@ -199,7 +199,10 @@ TRICKS: dict[str, Trick] = {
             "keras_dcgan gan": "its networks have no batch norm to replace",
             "keras_dcgan reference": "its batch norm follows a dense layer, where there are no positions",
             **dict.fromkeys(
-                ("ssgan_tf fast", "ssgan_tf fast colour", "ssgan_tf improved"),
+                (
+                    *("ssgan_tf fast", "ssgan_tf fast colour"),
+                    *("ssgan_tf improved", "ssgan_tf improved colour"),
+                ),
                 "the other D's normalize their weights",
             ),
         },

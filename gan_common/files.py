@@ -1,12 +1,18 @@
-"""Files that are there whole or not at all, and the folder where what is made once is kept."""
+"""Files and folders that are there whole or not at all, and where what is made once is kept."""
 
 import contextlib
 import json
 import os
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from gan_common.errors import UserError
+
+# What a process that was killed while it wrote leaves behind; see `whole`.
+UNFINISHED = re.compile(r"\.\d+-.+")
 
 
 def cache_dir() -> Path:
@@ -23,27 +29,62 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write(temporary)` make a file, then rename it to `path`: it is there whole or not at all.
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, for a file or a folder that is renamed to `path` when it is complete.
+
+    It is put on the disk first.  When the block raises, or the process dies, `path` is as it was.
 
     Raises:
-        UserError: when the folder cannot be written or the disk is full.
+        OSError: it cannot be written, or the disk is full.
     """
     path = Path(path)
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(temporary)
-        sync(temporary)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+        yield temporary
+        if temporary.is_dir():
+            for part in (*temporary.iterdir(), temporary):
+                sync(part)
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(temporary, path)
+            sync(path.parent)
+        else:
+            sync(temporary)
+            os.replace(temporary, path)
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        _remove(temporary)
 
 
-def write_json(path: Path, content: dict) -> None:
+def drop_unfinished(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote into the folder left behind."""
+    for path in Path(folder).iterdir():
+        if UNFINISHED.fullmatch(path.name):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
+    """Have `write(temporary)` make a file that appears as `path` whole or not at all.
+
+    Raises:
+        UserError: when the folder cannot be written or the disk is full.
+    """
+    try:
+        with whole(path) as temporary:
+            write(temporary)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written: {error.strerror or error}; make room there, or name another folder"
+        ) from error
+
+
+def write_json(path: Path, content: Mapping) -> None:
     """Write a JSON file, whole or not at all."""
     text = json.dumps(content, indent=2) + "\n"
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

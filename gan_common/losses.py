@@ -111,12 +111,12 @@ def generator_loss(kind: str, fake_logits: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(f)
 
 
-def _check_kind(kind):
+def _check_kind(kind: str) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}. Received: kind={kind!r}")
 
 
-def _check_real_label(kind, real_label):
+def _check_real_label(kind: str, real_label: float) -> None:
     if not isinstance(real_label, Real) or not math.isfinite(real_label):
         raise ValueError(f"real_label must be a finite number. Received: real_label={real_label!r}")
     if kind in ("wasserstein", "hinge") and real_label != 1:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from gan_common.arguments import seed_pair
+from gan_common.arguments import Seed, TensorLike, seed_pair
 
 
 def _squared_gradient_norms(critic: Callable, samples: tf.Tensor) -> tf.Tensor:
@@ -20,7 +20,9 @@ def _squared_gradient_norms(critic: Callable, samples: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.square(gradients), axis=tuple(range(1, gradients.shape.rank)))
 
 
-def gradient_penalty(critic: Callable, real, fake, seed=None) -> tf.Tensor:
+def gradient_penalty(
+    critic: Callable, real: TensorLike, fake: TensorLike, seed: Seed = None
+) -> tf.Tensor:
     """E (‖∇D(x̂)‖₂ − 1)² at points x̂ drawn evenly on the lines from real to generated samples.
 
     Call it inside the tape that takes D's gradient, and add λ times it to D's loss; λ = 10 in the paper.
@@ -52,7 +54,7 @@ def gradient_penalty(critic: Callable, real, fake, seed=None) -> tf.Tensor:
     return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1.0))
 
 
-def r1_penalty(critic: Callable, real) -> tf.Tensor:
+def r1_penalty(critic: Callable, real: TensorLike) -> tf.Tensor:
     """E ‖∇D(x)‖² at the real samples.
 
     Call it inside the tape that takes D's gradient, and add γ/2 times it to D's loss; γ = 10 in the paper.
@@ -123,7 +125,7 @@ _AUGMENTATIONS = {
 
 
 def differentiable_augment(
-    images, policy: str = "color,translation,cutout", seed=None
+    images: TensorLike, policy: str = "color,translation,cutout", seed: Seed = None
 ) -> tf.Tensor:
     """Random transformations of each picture, through which gradients flow back to G.
 

@@ -1,16 +1,10 @@
-"""What `generate` does with a trained generator, the same for both packages.
-
-The generator is any object with
-
-    draw_latents(count, seed) → (count, latent_dim) tensor
-    pictures(latents, labels) → (N, height, width, channels) uint8
-    scores(pictures, labels)  → (N,) how real the discriminator finds them
-    save_generator(path)      → writes one `.keras` file
-    conditional, num_classes  → whether labels matter, and how many classes there are
-"""
+"""What can be drawn from a trained generator: samples, the nicest of them, walks, latent arithmetic."""
 
 import re
 import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,7 +15,31 @@ MAX_GENERATOR_BYTES = 2**32
 WALKS, FRAMES = 8, 12  # rows of --interpolate, and pictures from one end to the other
 
 
-def load_generator(path):
+class Generator(Protocol):
+    """A trained generator and its discriminator, as both packages have them.
+
+    Attributes:
+        conditional: whether labels matter.
+        num_classes: how many classes there are.
+    """
+
+    conditional: bool
+    num_classes: int
+
+    def draw_latents(self, count: int, seed: Any) -> Any:
+        """A (count, latent_dim) tensor."""
+
+    def pictures(self, latents: Any, labels: Any) -> np.ndarray:
+        """Latents and labels → uint8 images (N, height, width, channels)."""
+
+    def scores(self, pictures: Any, labels: Any) -> np.ndarray:
+        """How real the discriminator finds images, (N,)."""
+
+    def save_generator(self, path: Path) -> None:
+        """Write one `.keras` file."""
+
+
+def load_generator(path: str | Path) -> Any:
     """The generator that --format keras wrote, from a file that need not be trusted.
 
     Nothing that the file brings is run: no Lambda with code of its own, no class from outside Keras and
@@ -52,18 +70,22 @@ def load_generator(path):
         ) from error
 
 
-def labels_for(generator, count: int, label: int | None = None) -> np.ndarray:
+def labels_for(generator: Generator, count: int, label: int | None = None) -> np.ndarray:
     """`count` labels: all `label`, or every class in turn."""
     return np.arange(count) % generator.num_classes if label is None else np.full(count, label)
 
 
-def draw(generator, count: int, seed: int, label: int | None = None):
+def draw(
+    generator: Generator, count: int, seed: int, label: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """`count` pictures (count, H, W, C) uint8 and their latents (count, latent_dim) float32."""
     latents = generator.draw_latents(count, seed).numpy()
     return generator.pictures(latents, labels_for(generator, count, label)), latents
 
 
-def nice(generator, count: int, seed: int, label: int | None = None):
+def nice(
+    generator: Generator, count: int, seed: int, label: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The `count` pictures that D finds most real among 20 times as many, best first."""
     candidates = round(count / NICE_SHARE)
     pictures, latents = draw(generator, candidates, seed, label)
@@ -72,7 +94,9 @@ def nice(generator, count: int, seed: int, label: int | None = None):
     return pictures[best], latents[best]
 
 
-def interpolate(generator, seed: int, label: int | None = None):
+def interpolate(
+    generator: Generator, seed: int, label: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """`WALKS` walks of `FRAMES` pictures each, along great circles (White 2016)."""
     from gan_common import tricks
 
@@ -89,7 +113,7 @@ def interpolate(generator, seed: int, label: int | None = None):
     return generator.pictures(latents, labels), latents
 
 
-def directions(network, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def directions(network: Any, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How a generator's picture moves with its latent: the derivative's singular values and directions.
 
     Args:
@@ -131,7 +155,13 @@ def parse_arithmetic(text: str, count: int) -> list[tuple[int, list[int]]]:
     return terms
 
 
-def arithmetic(generator, terms, count: int, seed: int, label: int | None = None):
+def arithmetic(
+    generator: Generator,
+    terms: Sequence[tuple[int, list[int]]],
+    count: int,
+    seed: int,
+    label: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Radford et al. 2015, section 6.3.2: sum and difference of mean latents.
 
     Returns:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 import tensorflow as tf
 
 from gan_common import tricks
+from gan_common.arguments import Seed, TensorLike
 from gan_common.catalogue import TRICKS
 
 
@@ -36,7 +37,7 @@ class Terms:
         batch_size: int,
         seed: int = 0,
         r1: float | None = None,
-    ):
+    ) -> None:
         self.chosen = frozenset(chosen)
         self.r1 = TRICKS["r1"].values["weight"] if r1 is None else r1
         self.past: list[tricks.HistoricalAverage] = []
@@ -50,24 +51,37 @@ class Terms:
             self.replay = tricks.ReplayBuffer(capacity, seed)
             self.replay.build(sample_shape)
 
-    def shown(self, images, seed) -> tf.Tensor:
-        """What D gets to see of images in [-1, 1], real and generated alike: augmented, or as they are."""
+    def shown(self, images: TensorLike, seed: Seed, step: tf.Tensor | None = None) -> tf.Tensor:
+        """What D gets to see of images in [-1, 1], real and generated alike.
+
+        Args:
+            images: (N, H, W, C).
+            seed: of what is random in it.
+            step: number of the step, for instance noise; None where D has a layer for that.
+        """
         if "augment" in self.chosen:
-            return tricks.differentiable_augment(images, seed=seed)
+            images = tricks.differentiable_augment(images, seed=seed)
+        if "instance_noise" in self.chosen and step is not None:
+            noise = TRICKS["instance_noise"].values
+            images = tricks.instance_noise(images, noise["stddev"], step, int(noise["steps"]), seed)
         return images
 
-    def replayed(self, fake) -> tf.Tensor:
+    def replayed(self, fake: TensorLike) -> tf.Tensor:
         """A generated batch as D learns from it: half of it may be old samples."""
         return fake if self.replay is None else self.replay.mix(fake)
 
-    def flipped(self, real_logits, fake_logits, seed) -> tuple[tf.Tensor, tf.Tensor]:
+    def flipped(
+        self, real_logits: TensorLike, fake_logits: TensorLike, seed: Seed
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """D's logits by their labels: with label noise a few real ones pass as generated, and vice versa."""
         if "label_noise" in self.chosen:
             share = TRICKS["label_noise"].values["share"]
             return tricks.flip_logits(real_logits, fake_logits, share, seed)
         return real_logits, fake_logits
 
-    def penalty(self, critic: Callable, real, fake, seed) -> tf.Tensor:
+    def penalty(
+        self, critic: Callable, real: TensorLike, fake: TensorLike, seed: Seed
+    ) -> tf.Tensor:
         """What is added to D's loss, a float32 scalar.
 
         Args:

@@ -46,15 +46,21 @@ last column is one for `--tricks`; `gan_common.catalogue` has these and those th
 """
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common.arguments import check_fraction, check_positive_int, like, seed_pair
+from gan_common.arguments import (
+    Seed,
+    TensorLike,
+    check_fraction,
+    check_positive_int,
+    like,
+    seed_pair,
+)
 from gan_common.kernels.optimizers import differentiable
 from gan_common.kernels.upsampling import UpsampleConv2D
 from gan_common.modern import differentiable_augment, gradient_penalty, r1_penalty
@@ -63,8 +69,8 @@ from gan_common.modern import differentiable_augment, gradient_penalty, r1_penal
 __all__ = [
     "DropoutNoise", "HistoricalAverage", "InstanceNoise", "MinibatchDiscrimination", "PixelShuffle",
     "ReplayBuffer", "UpsampleConv2D", "VirtualBatchNormalization", "WeightAverage", "WeightNormalization",
-    "differentiable_augment", "feature_matching_loss", "flip_logits", "floating", "frozen_statistics",
-    "gradient_penalty", "instance_noise", "noisy_labels", "normalised_once", "pack", "r1_penalty",
+    "differentiable_augment", "feature_matching_loss", "flip_logits", "floating",
+    "gradient_penalty", "instance_noise", "noisy_labels", "pack", "r1_penalty",
     "sample_latent", "scale_images", "slerp", "smooth_labels", "start_statistics", "unrolled_gradients",
     "unscale_images", "with_reference",
 ]  # fmt: skip
@@ -75,7 +81,7 @@ _register = keras.saving.register_keras_serializable(package="gan_common")
 # ------------------------------------------------------------------------------------ 2.3.2: mode collapse
 
 
-def pack(images, m: int):
+def pack(images: TensorLike, m: int) -> TensorLike:
     """Joins every m neighbouring samples of a batch into one sample with m times the channels.
 
     D then judges m samples of one kind together.  Pack real and generated batches alike.
@@ -108,7 +114,7 @@ def unrolled_gradients(
     discriminator_loss: Callable[[list[tf.Tensor], Any], tf.Tensor],
     generator_variables: Sequence,
     discriminator_variables: Sequence,
-    optimizer,
+    optimizer: keras.optimizers.Optimizer,
     steps: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """G's loss and gradient against D as it will be after some steps of its optimiser.
@@ -171,7 +177,9 @@ def unrolled_gradients(
 # --------------------------------------------------------------------------------- 2.4.1: feature matching
 
 
-def feature_matching_loss(real_features, fake_features, norm: str = "l2") -> tf.Tensor:
+def feature_matching_loss(
+    real_features: TensorLike, fake_features: TensorLike, norm: str = "l2"
+) -> tf.Tensor:
     """How far the mean features of a generated batch are from those of a real batch.
 
     Args:
@@ -205,7 +213,7 @@ def feature_matching_loss(real_features, fake_features, norm: str = "l2") -> tf.
 
 
 @tf.custom_gradient
-def _pairwise_l1(points: tf.Tensor):
+def _pairwise_l1(points: tf.Tensor) -> tuple[tf.Tensor, Callable]:
     """‖M_i,b − M_j,b‖₁ of all pairs: (batch, kernels, dim) -> (batch, batch, kernels).
 
     Goes through `dim` one coordinate at a time, forwards and backwards, so that a few arrays of
@@ -216,7 +224,7 @@ def _pairwise_l1(points: tf.Tensor):
     points = tf.stop_gradient(points)
     coordinates = tf.unstack(points, axis=2)  # dim × (batch, kernels)
 
-    def differences(coordinate, after):
+    def differences(coordinate: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
         # The order is forced: run side by side, the coordinates would all be in memory at once.
         with tf.control_dependencies([after]):
             return coordinate[:, None, :] - coordinate[None, :, :]  # (batch, batch, kernels)
@@ -225,7 +233,7 @@ def _pairwise_l1(points: tf.Tensor):
     for coordinate in coordinates[1:]:
         distance += tf.abs(differences(coordinate, distance))
 
-    def gradient(upstream):
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
         # |x| has any slope from −1 to 1 at 0.  Where two samples are equal, the choice of opposite slopes
         # for the two, by their order in the batch, drives a collapsed batch apart; 0 would leave it.
         order = tf.range(tf.shape(points)[0])
@@ -268,20 +276,26 @@ class MinibatchDiscrimination(keras.layers.Layer):
     Source: Salimans et al. 2016 (1606.03498), section 3.2.
     """
 
-    def __init__(self, num_kernels, kernel_dim, kernel_initializer="lecun_normal", **kwargs):
+    def __init__(
+        self,
+        num_kernels: int,
+        kernel_dim: int,
+        kernel_initializer: Any = "lecun_normal",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_kernels = check_positive_int("num_kernels", num_kernels)
         self.kernel_dim = check_positive_int("kernel_dim", kernel_dim)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         if len(input_shape) != 2 or input_shape[-1] is None:
             raise ValueError(
                 "MinibatchDiscrimination takes inputs of shape (batch, features): put Flatten before it. "
                 f"Received: input_shape={input_shape}"
             )
 
-        def initialize(shape, dtype):
+        def initialize(shape: Sequence[int], dtype: Any) -> tf.Tensor:
             matrix = self.kernel_initializer((shape[0], shape[1] * shape[2]), dtype=dtype)
             return keras.ops.reshape(matrix, shape)
 
@@ -292,7 +306,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
             name="kernel",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         features = tf.cast(inputs, tf.float32)
         points = tf.tensordot(features, self.kernel, axes=1)  # (batch, kernels, dim)
         closeness = tf.exp(-_pairwise_l1(points))  # (batch, batch, kernels)
@@ -300,10 +314,11 @@ class MinibatchDiscrimination(keras.layers.Layer):
         similarity = tf.reduce_sum(closeness * others[:, :, None], axis=1)  # (batch, kernels)
         return tf.concat([inputs, tf.cast(similarity, inputs.dtype)], axis=1)
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[1] + self.num_kernels)
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        batch, features = input_shape
+        return (batch, None if features is None else features + self.num_kernels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_kernels": self.num_kernels,
@@ -359,7 +374,7 @@ class HistoricalAverage:
     Source: Salimans et al. 2016 (1606.03498), section 3.3.
     """
 
-    def __init__(self, variables: Sequence):
+    def __init__(self, variables: Sequence) -> None:
         self._live, self.averages, self.count = _average_variables(variables)
 
     @property
@@ -409,7 +424,7 @@ class WeightAverage:
     averaged weights.
     """
 
-    def __init__(self, variables: Sequence, decay: float = 0.999):
+    def __init__(self, variables: Sequence, decay: float = 0.999) -> None:
         self.decay = check_fraction("decay", decay, one_allowed=False)
         self._live, self.averages, self.count = _average_variables(variables)
 
@@ -454,7 +469,7 @@ class WeightAverage:
 # ---------------------------------------------------------------------------- 2.4.4: soft and noisy labels
 
 
-def smooth_labels(labels, real: float = 0.9):
+def smooth_labels(labels: TensorLike, real: float = 0.9) -> TensorLike:
     """One-sided smoothing: labels that are 1 become `real`, all others stay.
 
     If the label of generated samples were smoothed too, the best D would not tell G's samples far from
@@ -478,7 +493,7 @@ def smooth_labels(labels, real: float = 0.9):
     return like(labels, tf.where(soft == 1, tf.cast(real, soft.dtype), soft))
 
 
-def noisy_labels(labels, flip_probability: float, seed=None):
+def noisy_labels(labels: TensorLike, flip_probability: float, seed: Seed = None) -> TensorLike:
     """Flips each label y to 1 − y with the given probability, independently.
 
     Args:
@@ -498,13 +513,15 @@ def noisy_labels(labels, flip_probability: float, seed=None):
     return like(labels, tf.where(flip, tf.cast(1, tensor.dtype) - tensor, tensor))
 
 
-def flip_logits(real_logits, fake_logits, flip_probability: float, seed=None):
+def flip_logits(
+    real_logits: TensorLike, fake_logits: TensorLike, flip_probability: float, seed: Seed = None
+) -> tuple[TensorLike, TensorLike]:
     """D's logits of real and generated samples, with some pairs exchanged: noisy labels for any loss.
 
     A real sample whose label is flipped counts as a generated one, and its partner as real.
 
     Args:
-        real_logits, fake_logits: of one shape.
+        real_logits, fake_logits: (N,) or (N, ...) of one shape; rows are exchanged whole.
         flip_probability: in [0, 1], of each pair.
         seed: see the module's docstring.
 
@@ -514,7 +531,12 @@ def flip_logits(real_logits, fake_logits, flip_probability: float, seed=None):
     Raises:
         ValueError: flip_probability outside [0, 1].
     """
-    flip = noisy_labels(tf.zeros_like(real_logits), flip_probability, seed) > 0
+    rows = tf.zeros_like(real_logits)
+    if rows.shape.rank > 1:
+        rows = tf.reduce_sum(
+            rows, axis=range(1, rows.shape.rank), keepdims=True
+        )  # one number a row
+    flip = noisy_labels(rows, flip_probability, seed) > 0
     return (
         tf.where(flip, fake_logits, real_logits),
         tf.where(flip, real_logits, fake_logits),
@@ -524,7 +546,7 @@ def flip_logits(real_logits, fake_logits, flip_probability: float, seed=None):
 # ------------------------------------------------------------------------------ 2.4.5: inputs to [−1, 1]
 
 
-def scale_images(images):
+def scale_images(images: TensorLike) -> TensorLike:
     """Pixels 0 … 255 to float32 in [−1, 1], the range of tanh: x / 127.5 − 1.
 
     Args:
@@ -536,7 +558,7 @@ def scale_images(images):
     return like(images, tf.cast(images, tf.float32) / 127.5 - 1.0)
 
 
-def unscale_images(images):
+def unscale_images(images: TensorLike) -> TensorLike:
     """[−1, 1] to uint8 pixels, rounded and clipped: the inverse of `scale_images`.
 
     Args:
@@ -587,14 +609,14 @@ class VirtualBatchNormalization(keras.layers.Layer):
     Source: Salimans et al. 2016 (1606.03498), section 3.5.
     """
 
-    def __init__(self, reference_size, epsilon=1e-3, **kwargs):
+    def __init__(self, reference_size: int, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.reference_size = check_positive_int("reference_size", reference_size)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be positive. Received: epsilon={epsilon}")
         self.epsilon = float(epsilon)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
                 "VirtualBatchNormalization takes (rows, ..., channels) with known channels. "
@@ -604,7 +626,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
         self.gamma = self.add_weight(initializer="ones", name="gamma", **options)
         self.beta = self.add_weight(initializer="zeros", name="beta", **options)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         size = self.reference_size
         if inputs.shape[0] is None:
             enough = tf.debugging.assert_greater_equal(
@@ -643,10 +665,10 @@ class VirtualBatchNormalization(keras.layers.Layer):
         scale = tf.math.rsqrt(variances + self.epsilon) * self.gamma
         return tf.cast((x - means) * scale + self.beta, inputs.dtype)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "reference_size": self.reference_size,
@@ -663,7 +685,7 @@ class WithReference(keras.Model):
         reference: the batch, a weight that is not trained, so it is saved and restored with the model.
     """
 
-    def __init__(self, model, reference, **kwargs):
+    def __init__(self, model: keras.Model, reference: TensorLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         reference = np.asarray(reference)
         sizes = {
@@ -685,17 +707,17 @@ class WithReference(keras.Model):
             name="reference",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         if not self.model.built:
             self.model.build(input_shape)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> Any:
         size = self.reference.shape[0]
         reference = tf.cast(tf.convert_to_tensor(self.reference), inputs.dtype)
         outputs = self.model(tf.concat([reference, inputs], axis=0), training=training)
         return keras.tree.map_structure(lambda rows: rows[size:], outputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
@@ -703,13 +725,15 @@ class WithReference(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> "WithReference":
         config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
         return cls(model, np.zeros(config.pop("reference_shape"), np.float32), **config)
 
 
-def with_reference(model: keras.Model, reference) -> WithReference:
+def with_reference(model: keras.Model, reference: TensorLike) -> WithReference:
     """`model` with a reference batch in front of every input, and without its rows in the output.
 
     The reference passes through the whole network in each call, so every `VirtualBatchNormalization` in
@@ -730,66 +754,32 @@ def with_reference(model: keras.Model, reference) -> WithReference:
     return WithReference(model, reference)
 
 
-def start_statistics(model: keras.Model, inputs) -> None:
-    """Let batch normalisation's moving statistics start as those of one batch; call it before training.
+def start_statistics(model: keras.Model, inputs: Any) -> None:
+    """Let batch normalization's moving statistics start as those of one batch; call it before training.
 
     Keras lets the variance start at 1.  Where activations are far smaller (unit latents through weights of
     standard deviation 0.02 have 0.0004) that 1 outweighs what is measured for hundreds of steps, and in a
-    `WeightAverage` for thousands: pictures drawn meanwhile are pale.
+    `WeightAverage` for thousands: images drawn meanwhile are pale.
 
     Args:
         model: built; its `keras.layers.BatchNormalization` layers' moving statistics are set.
         inputs: one batch of what the model takes.
+
+    Raises:
+        RuntimeError: called while a `tf.function` is traced.
     """
-    with _momentum(model.layers, 0.0) as norms:
-        if norms:
-            model(inputs, training=True)
-
-
-def frozen_statistics(layers: Sequence):
-    """Inside the block batch normalisation leaves its moving statistics alone, in training too.
-
-    For a network that sees batches of several kinds, and will be asked about one kind.
-
-    Args:
-        layers: of a network; those that are not `keras.layers.BatchNormalization` are passed over.
-
-    Returns:
-        A context.
-    """
-    return _momentum(layers, 1.0)
-
-
-@contextlib.contextmanager
-def _momentum(layers: Sequence, value: float) -> Iterator[list]:
-    """Inside the block the batch norms among the layers, which it is given, have this momentum."""
-    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization)]
+    if not tf.executing_eagerly():
+        raise RuntimeError("start_statistics() sets variables once: call it outside tf.function")
+    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]
     try:
         for layer in norms:
-            layer.momentum = value
-        yield norms
+            layer.momentum = 0.0  # the moving statistics become the batch's
+        if norms:
+            model(inputs, training=True)
     finally:
         for layer, momentum in zip(norms, momenta, strict=True):
             layer.momentum = momentum
-
-
-_normalised = threading.local()  # each replica of a distributed step has a thread of its own
-
-
-@contextlib.contextmanager
-def normalised_once() -> Iterator[None]:
-    """Inside the block each `WeightNormalization` computes its weights once, for all calls of it.
-
-    For a step that shows a network several batches: enter it inside the tape's block or together with it, and
-    change no weights before it is left.  The results are the same to rounding.
-    """
-    before = getattr(_normalised, "kernels", None)
-    _normalised.kernels = {}
-    try:
-        yield
-    finally:
-        _normalised.kernels = before
 
 
 @_register
@@ -801,6 +791,7 @@ class WeightNormalization(keras.layers.Wrapper):
 
     Args:
         layer: a `Dense`, `Conv2D` or `Conv2DTranspose`.  The wrapper takes over its dtype.
+        trainable_scale: whether g is trained; False keeps it as it was initialized.
 
     Attributes:
         layer: the wrapped layer.
@@ -808,6 +799,8 @@ class WeightNormalization(keras.layers.Wrapper):
 
     Call arguments:
         inputs: what the wrapped layer takes.
+        kernel: what `normalized_kernel` returned.  A step that shows a network several batches computes it
+            once, inside its tape, and gives it to each call; by default each call computes its own.
 
     Raises:
         ValueError: another layer.
@@ -815,7 +808,9 @@ class WeightNormalization(keras.layers.Wrapper):
     Source: Salimans and Kingma 2016 (1602.07868), equation 2 and section 3.
     """
 
-    def __init__(self, layer, **kwargs):
+    def __init__(
+        self, layer: keras.layers.Layer, trainable_scale: bool = True, **kwargs: Any
+    ) -> None:
         if not isinstance(
             layer, keras.layers.Dense | keras.layers.Conv2D | keras.layers.Conv2DTranspose
         ):
@@ -824,14 +819,16 @@ class WeightNormalization(keras.layers.Wrapper):
             )
         kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, **kwargs)
+        self.trainable_scale = trainable_scale
         # A transposed convolution keeps its units on the axis before the last.
         self._unit_axis = 2 if isinstance(layer, keras.layers.Conv2DTranspose) else -1
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         super().build(input_shape)
         self.g = self.add_weight(
             (self.layer.kernel.shape[self._unit_axis],),
             initializer=lambda shape, dtype: tf.cast(tf.reshape(self._length(), shape), dtype),
+            trainable=self.trainable_scale,
             autocast=False,
             name="g",
         )
@@ -845,34 +842,35 @@ class WeightNormalization(keras.layers.Wrapper):
         squared = tf.reduce_sum(tf.square(kernel), axis=axes, keepdims=True)
         return tf.sqrt(tf.maximum(squared, 1e-24))
 
-    def _kernel(self, g) -> tf.Tensor:
+    def _kernel(self, g: tf.Tensor) -> tf.Tensor:
         kernel = tf.cast(tf.convert_to_tensor(self.layer.kernel), tf.float32)
         length = self._length()
         return kernel * (tf.reshape(g, length.shape) / length)
 
-    def _call_with(self, inputs, kernel, bias=None):
+    def _call_with(
+        self, inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """The wrapped layer's own computation with other weights in place of its variables."""
         layer = self.layer
         values = {id(layer.kernel): kernel}
         if bias is not None:
             values[id(layer.bias)] = bias
 
-        def swap(variables):
+        def swap(variables: Sequence) -> list:
             return [values.get(id(v), v) for v in variables]
 
         return layer.stateless_call(
             swap(layer.trainable_variables), swap(layer.non_trainable_variables), inputs
         )[0]
 
-    def call(self, inputs):
-        kernels = getattr(_normalised, "kernels", None)
-        if kernels is None:
-            return self._call_with(inputs, self._kernel(tf.convert_to_tensor(self.g)))
-        if id(self) not in kernels:
-            kernels[id(self)] = self._kernel(tf.convert_to_tensor(self.g))
-        return self._call_with(inputs, kernels[id(self)])
+    def normalized_kernel(self) -> tf.Tensor:
+        """g · v / ‖v‖, float32, of the shape of the wrapped layer's kernel."""
+        return self._kernel(tf.convert_to_tensor(self.g))
 
-    def initialize_from(self, batch):
+    def call(self, inputs: tf.Tensor, kernel: tf.Tensor | None = None) -> tf.Tensor:
+        return self._call_with(inputs, self.normalized_kernel() if kernel is None else kernel)
+
+    def initialize_from(self, batch: TensorLike) -> tf.Tensor:
         """Sets g and the bias so that on this batch each unit has mean 0 and variance 1.
 
         That is before the activation, over rows and positions.  Go through a network from its input,
@@ -912,8 +910,11 @@ class WeightNormalization(keras.layers.Wrapper):
         layer.bias.assign(-mean * scale)
         return self(batch)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "trainable_scale": self.trainable_scale}
 
 
 # ----------------------------------------------------------------- 2.4.7: upsampling without sparse gradients
@@ -938,36 +939,38 @@ class PixelShuffle(keras.layers.Layer):
     Source: Shi et al. 2016 (1609.05158), equation 4.
     """
 
-    def __init__(self, scale, **kwargs):
+    def __init__(self, scale: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = check_positive_int("scale", scale)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         if len(input_shape) != 4 or input_shape[3] is None or input_shape[3] % self.scale**2:
             raise ValueError(
                 f"PixelShuffle({self.scale}) takes (batch, height, width, channels) with channels a "
                 f"multiple of {self.scale**2}. Received: input_shape={tuple(input_shape)}"
             )
-        batch, height, width, channels = input_shape
+        batch, height, width, _ = input_shape
         return (
             batch,
             None if height is None else height * self.scale,
             None if width is None else width * self.scale,
-            channels // self.scale**2,
+            input_shape[3] // self.scale**2,
         )
 
-    def call(self, inputs):
-        self.compute_output_shape(inputs.shape)
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        self.compute_output_shape(inputs.shape)  # says what is wrong
         return inputs if self.scale == 1 else tf.nn.depth_to_space(inputs, self.scale)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "scale": self.scale}
 
 
 # -------------------------------------------------------------------------------------------- 2.4.8: noise
 
 
-def instance_noise(inputs, stddev: float, step, decay_steps: int, seed) -> tf.Tensor:
+def instance_noise(
+    inputs: tf.Tensor, stddev: float, step: tf.Tensor, decay_steps: int, seed: Seed
+) -> tf.Tensor:
     """Inputs with Gaussian noise, whose standard deviation is stddev · max(0, 1 − step / decay_steps).
 
     Args:
@@ -1011,7 +1014,7 @@ class InstanceNoise(keras.layers.Layer):
     Source: Sønderby et al. 2017 (1610.04490); Arjovsky and Bottou 2017 (1701.04862), section 3.
     """
 
-    def __init__(self, stddev, decay_steps, seed=None, **kwargs):
+    def __init__(self, stddev: float, decay_steps: int, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= stddev < float("inf"):
             raise ValueError(f"stddev must be finite and not negative. Received: stddev={stddev}")
@@ -1020,12 +1023,12 @@ class InstanceNoise(keras.layers.Layer):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         self.step = self.add_weight(
             (), dtype="int32", initializer="zeros", trainable=False, name="step"
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
             return inputs
         step = tf.convert_to_tensor(self.step)
@@ -1038,10 +1041,10 @@ class InstanceNoise(keras.layers.Layer):
             lambda: tf.identity(inputs),
         )
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "stddev": self.stddev,
@@ -1067,26 +1070,28 @@ class DropoutNoise(keras.layers.Layer):
     Source: Isola et al. 2017 (1611.07004), section 3.1, who give G its noise in this way alone.
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: Seed = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = check_fraction("rate", rate, one_allowed=False)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         return keras.random.dropout(inputs, self.rate, seed=self.seed_generator)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 # ------------------------------------------------------- appendix: latents, and D's memory of old samples
 
 
-def sample_latent(n, dim: int, distribution: str = "normal", seed=None) -> tf.Tensor:
+def sample_latent(
+    n: int | tf.Tensor, dim: int, distribution: str = "normal", seed: Seed = None
+) -> tf.Tensor:
     """Latent vectors z.
 
     Args:
@@ -1115,7 +1120,7 @@ def sample_latent(n, dim: int, distribution: str = "normal", seed=None) -> tf.Te
     )
 
 
-def slerp(a, b, t):
+def slerp(a: TensorLike, b: TensorLike, t: float | TensorLike) -> TensorLike:
     """Spherical interpolation from a (t = 0) to b (t = 1): along the great circle, at an even pace.
 
     With the angle ω between a and b it is (sin((1 − t)ω) a + sin(tω) b) / sin ω.  Unit vectors stay on
@@ -1140,7 +1145,7 @@ def slerp(a, b, t):
     if not (t.shape.rank == a.shape.rank and t.shape.rank >= 2 and t.shape[-1] == 1):
         t = t[..., None]
 
-    def length(x):
+    def length(x: tf.Tensor) -> tf.Tensor:
         return tf.norm(x, axis=-1, keepdims=True)
 
     length_a, length_b = length(a), length(b)
@@ -1148,7 +1153,7 @@ def slerp(a, b, t):
     # Unlike the arc cosine of their product, exact for small angles and for angles near π.
     angle = 2.0 * tf.atan2(length(a - b), length(a + b))
 
-    def component_across(x):
+    def component_across(x: tf.Tensor) -> tf.Tensor:
         return x - tf.reduce_sum(x * a, axis=-1, keepdims=True) * a
 
     # The direction in which the path leaves a.  Where b is ±a, any across will do: that of the axis on
@@ -1188,29 +1193,29 @@ class ReplayBuffer:
     Source: Shrivastava et al. 2017 (1612.07828), section 2.3.
     """
 
-    def __init__(self, capacity: int, seed: int = 0):
+    def __init__(self, capacity: int, seed: int = 0) -> None:
         self.capacity = check_positive_int("capacity", capacity)
         self.seed = check_positive_int("seed", seed, minimum=0)
         self.size = tf.Variable(0, trainable=False, dtype=tf.int32)
         self._draws = tf.Variable(0, trainable=False, dtype=tf.int64)
-        self._store: tf.Variable | None = None
+        self._store: Any = None  # a tf.Variable, once it is built
 
     @property
     def variables(self) -> list[tf.Variable]:
         return [self.size, self._draws, *([] if self._store is None else [self._store])]
 
-    def build(self, sample_shape: Sequence[int], dtype=tf.float32) -> None:
+    def build(self, sample_shape: Sequence[int], dtype: Any = tf.float32) -> None:
         """Makes the store.  `add` does so by itself; needed before a checkpoint is restored."""
         with tf.init_scope():
             self._store = tf.Variable(
                 tf.zeros((self.capacity, *sample_shape), dtype), trainable=False
             )
 
-    def _uniform(self, n) -> tf.Tensor:
+    def _uniform(self, n: int | tf.Tensor) -> tf.Tensor:
         seed = tf.stack([tf.constant(self.seed, tf.int64), self._draws.assign_add(1)])
         return tf.random.stateless_uniform((n,), seed)
 
-    def add(self, samples) -> None:
+    def add(self, samples: TensorLike) -> None:
         """Takes in a batch (batch, ...) of no more than `capacity` samples."""
         samples = tf.stop_gradient(tf.convert_to_tensor(samples))
         batch = samples.shape[0]
@@ -1231,12 +1236,12 @@ class ReplayBuffer:
         self._store.scatter_update(tf.IndexedSlices(samples, tf.argsort(rank)[:count]))
         self.size.assign(tf.minimum(self.size + count, self.capacity))
 
-    def _draw(self, n) -> tf.Tensor:
+    def _draw(self, n: int | tf.Tensor) -> tf.Tensor:
         held = tf.maximum(self.size, 1)
         index = tf.cast(self._uniform(n) * tf.cast(held, tf.float32), tf.int32)
         return tf.gather(self._store, tf.minimum(index, held - 1))
 
-    def sample(self, n) -> tf.Tensor:
+    def sample(self, n: int | tf.Tensor) -> tf.Tensor:
         """n samples, drawn evenly with replacement: (n, ...).
 
         Raises:
@@ -1247,7 +1252,7 @@ class ReplayBuffer:
         tf.debugging.assert_positive(self.size, "the buffer is empty: add() samples first")
         return self._draw(n)
 
-    def mix(self, samples) -> tf.Tensor:
+    def mix(self, samples: TensorLike) -> tf.Tensor:
         """The batch with its second half replaced by old samples, for D; takes the whole batch in.
 
         The first batch, when there is nothing old, comes back as it is.  No gradient flows through the

@@ -33,6 +33,7 @@ class Config(cli.TrainingConfig):
         "sees at once; in a picture of 32 pixels 22 across with 4, 36 with 6",
         lower=2,
         upper=16,
+        since="0.2",
     )
     optimizer: str = flag(None, "of both nets (default: by preset)", ("adam", "sgd"))
     generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
@@ -57,8 +58,8 @@ class Config(cli.TrainingConfig):
     )
     sample_every: float = flag(1.0, "epochs from one sample grid to the next", lower=0)
     save_every: float = flag(1.0, "epochs from one checkpoint to the next", lower=0)
-    evaluate: bool = flag(True, "measure FID and the rest when the training ends")
-    json: str | None = flag(None, "file that the run's summary is also written to")
+    evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
+    json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
 
 PRESETS: dict[str, dict] = {

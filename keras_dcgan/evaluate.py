@@ -6,47 +6,31 @@ Prints FID, KID, precision, recall, density, coverage, inception score and class
 real pictures score, and adds them to the run's summary.json.
 """
 
-import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
-from gan_common import cli, data, files
-from gan_common.cli import flag
+from gan_common import cli, data
+from gan_common.cli.evaluate import command
+from gan_common.runs import Run
 from keras_dcgan.config import Config
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The flags of this command."""
-
-    run_dir: str | None = flag(None, "the run's folder")
-    data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
-    checkpoint: str = flag("last", "which one is measured", ("last", "best"))
-    json: str | None = flag(None, "file that the numbers are also written to")
-
-
-def main(argv=None) -> None:
-    """The command."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure a trained run against real images."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> None:
-    options = Options(**cli.parse(Options, argv, __doc__))
-    config = cli.saved(Config, options.run_dir)
-    dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
+def _main(argv: Sequence[str]) -> None:
+    command(argv, __doc__, Config, _restore, evaluate)
 
-    import gan_common.quiet  # noqa: F401
-    from gan_common import runs
+
+def _restore(*given: Any) -> Any:
     from keras_dcgan import models
 
-    run = runs.Run(Path(options.run_dir))
-    facts = (dataset.image_shape, dataset.num_classes)
-    gan = models.restore(run, config, *facts, options.checkpoint)
-    measured = evaluate(run, gan, dataset)
-    if options.json:
-        files.write_json(Path(options.json), measured)
+    return models.restore(*given)
 
 
-def evaluate(run, gan, dataset: data.Dataset) -> dict[str, float]:
+def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` against `dataset`, print the table, add it to the run's summary."""
     from gan_common import metrics, sampling
     from gan_common.metrics import features

@@ -11,31 +11,27 @@
 The pictures of a grid are numbered from 0, row by row; --arithmetic takes these numbers, for the same --seed.
 """
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 from gan_common import cli
 from gan_common.cli import generate
 from keras_dcgan.config import Config
 
 
-def main(argv=None) -> None:
-    """The command."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Draw images from a trained generator."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> None:
-    options = generate.parse(argv, __doc__)
-    config = cli.saved(Config, options.run_dir)
+def _main(argv: Sequence[str]) -> None:
+    generate.command(argv, __doc__, Config, _restore)
 
-    import gan_common.quiet  # noqa: F401
-    from gan_common import runs
+
+def _restore(*given: Any) -> Any:
     from keras_dcgan import models
 
-    run = runs.Run(Path(options.run_dir))
-    image_shape, class_names = run.dataset_facts()
-    gan = models.restore(run, config, image_shape, len(class_names), options.checkpoint)
-    for path in generate.write(options, gan, class_names, run.folder):
-        print(path)
+    return models.restore(*given)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,22 @@
 """The GAN that trains any of the presets' networks under `fit`, and what can be drawn from it."""
 
-import contextlib
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import doctor, losses, metrics, runs, sampling, tricks
+from gan_common import losses, metrics, runs, sampling, tricks
 from gan_common.catalogue import TRICKS
-from gan_common.errors import UserError
-from gan_common.kernels import normalization, optimizers
+from gan_common.drawing import Drawing, behind_reference, chunks, computing_in, variables_of
+from gan_common.kernels import optimizers
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from keras_dcgan.config import PACKED, Config
 from keras_dcgan.networks import NETWORKS, break_weights
 
 UNROLLED_STEPS = int(TRICKS["unrolled"].values["steps"])
+CHUNK = 250  # images that go through a network at a time, where nothing is learnt
 THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
 
 
@@ -28,20 +29,12 @@ def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "G
     """
     keras.utils.set_random_seed(config.seed)
     conditional = num_classes if config.preset == "cgan" else 0
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if config.precision == "bfloat16" else "float32")
-    try:
+    with computing_in(config.precision):
         make_generator, make_discriminator = NETWORKS[config.preset]
         generator = make_generator(config, image_shape, conditional)
         discriminator = make_discriminator(config, image_shape, conditional)
         break_weights(config, generator, discriminator)
-        if "virtual_batch_norm" in config.tricks:
-            # Seed −1 is no step's: the reference stays apart from what the training draws.
-            reference = _latents(config, config.batch_size, [config.seed, -1])
-            generator = tricks.with_reference(generator, reference)
-            generator.build((None, config.latent_dim))
-    finally:
-        keras.config.set_dtype_policy(before)
+        generator = behind_reference(generator, config)
     gan = GAN(generator, discriminator, config, image_shape, num_classes)
     # XLA is slower than oneDNN on convolutions on a CPU.
     gan.compile(jit_compile=False)
@@ -59,14 +52,8 @@ def restore(
         UserError: when the run has no checkpoint yet.
     """
     gan = build(config, image_shape, num_classes)
-    kept = checkpoints.Checkpoints(run, gan.checkpoint_variables())
-    if kept.restore(best=checkpoint == "best") is None:
-        raise UserError(f"{run.folder}: has no checkpoint yet; train on with --resume {run.folder}")
+    checkpoints.load(run, gan.checkpoint_variables(), best=checkpoint == "best")
     return gan
-
-
-def _latents(config: Config, count, seed) -> tf.Tensor:
-    return tricks.sample_latent(count, config.latent_dim, config.latent, seed)
 
 
 def _optimizer(config: Config, kind: str, learning_rate: float) -> keras.optimizers.Optimizer:
@@ -75,7 +62,7 @@ def _optimizer(config: Config, kind: str, learning_rate: float) -> keras.optimiz
     return optimizers.Adam(learning_rate, beta_1=config.beta_1, beta_2=config.beta_2)
 
 
-class GAN(keras.Model):
+class GAN(Drawing, keras.Model):
     """Two networks and the step that trains both (Goodfellow et al. 2014, algorithm 1, k = 1).
 
     Args:
@@ -118,7 +105,7 @@ class GAN(keras.Model):
 
     def call(self, latents, labels=None, training=False):
         """Latents (N, latent_dim) → pictures (N, H, W, C) in [-1, 1]."""
-        return self.generator([latents, labels] if self.conditional else latents, training=training)
+        return self.generator(self.generator_inputs(latents, labels), training=training)
 
     def judge(self, images, labels, training, network=None):
         """Pictures → logits (N, 1): the larger, the more real; or what another network makes of them."""
@@ -126,17 +113,13 @@ class GAN(keras.Model):
         inputs = [images, labels] if self.conditional else images
         return (network or self.discriminator)(inputs, training=training)
 
-    def draw_latents(self, count: int, seed) -> tf.Tensor:
-        """`count` latents (count, latent_dim) of the configured distribution; `seed` an int or a pair."""
-        return _latents(self.config, count, seed)
-
     def initialize_from(self, images) -> None:
         """Data-dependent initialization, from uint8 pictures (N, H, W, C): G's statistics, and the layers
         with weight norm.
         """
         latents = self.draw_latents(len(images), [self.config.seed, -1])  # seed −1 is no step's
         labels = tf.range(len(images), dtype=tf.int32) % self.num_classes
-        tricks.start_statistics(self.generator, [latents, labels] if self.conditional else latents)
+        tricks.start_statistics(self.generator, self.generator_inputs(latents, labels))
         if "weight_norm" not in self.config.tricks:
             return
         for layer in self.discriminator.layers:
@@ -287,18 +270,18 @@ class GAN(keras.Model):
 
     def pictures(self, latents, labels) -> np.ndarray:
         """Latents (N, latent_dim) and labels (N,) → uint8 pictures (N, H, W, C), averaged weights."""
-        with self.average.swap() if self.average is not None else contextlib.nullcontext():
-            fakes = [self._draw(*chunk).numpy() for chunk in _chunks(latents, labels)]
+        with self.averaged():
+            fakes = [
+                self._draw(*chunk).numpy() for chunk in chunks(latents, _int32(labels), size=CHUNK)
+            ]
         return tricks.unscale_images(np.concatenate(fakes))
 
     def scores(self, pictures, labels) -> np.ndarray:
         """How real D finds uint8 pictures (N, H, W, C) with labels (N,): logits (N,), float32."""
-        logits = [self._score(*chunk).numpy() for chunk in _chunks(pictures, labels)]
+        logits = [
+            self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=CHUNK)
+        ]
         return np.concatenate(logits)[:, 0]
-
-    def fixed_samples(self) -> np.ndarray:
-        """Pictures of the same 64 latents every time: what the run's sample grids show."""
-        return sampling.draw(self, 64, self.config.seed)[0]
 
     def thumbnail_distance(self, real: np.ndarray) -> float:
         """How far thumbnails of generated pictures are from those of real ones: lower is better.
@@ -314,23 +297,6 @@ class GAN(keras.Model):
         fake = sampling.draw(self, max(count, 2), self.config.seed)[0]
         rows = np.linspace(0, len(real) - 1, max(count, 2)).astype(int)
         return float(metrics.kernel_distance(_thumbnails(real[rows]), _thumbnails(fake)))
-
-    def look(self, count: int = doctor.LOOKED_AT) -> np.ndarray:
-        """Pictures (count, H, W, C) in [-1, 1] as a training step makes them now; looking moves nothing."""
-        latents = self.draw_latents(count, [self.config.seed, -2])  # seed −2 is no step's
-        labels = tf.range(count) % self.num_classes
-        pictures, _ = self.generator.stateless_call(
-            self.generator.trainable_variables,
-            self.generator.non_trainable_variables,
-            [latents, labels] if self.conditional else latents,
-            training=True,
-        )
-        return pictures.numpy()
-
-    def save_generator(self, path) -> None:
-        """Write the generator, with its averaged weights, as one `.keras` file."""
-        with self.average.swap() if self.average is not None else contextlib.nullcontext():
-            normalization.portable(self.generator).save(path)
 
     @tf.function(reduce_retracing=True)
     def _draw(self, latents, labels):
@@ -348,7 +314,7 @@ class GAN(keras.Model):
             "generator_optimizer": self.generator_optimizer.variables,
             "discriminator_optimizer": self.discriminator_optimizer.variables,
             "steps_done": [self.steps_done],
-            "average": [] if self.average is None else self.average.variables,
+            "average": variables_of(self.average),
             **self.terms.variables(),
         }
 
@@ -361,7 +327,5 @@ def _thumbnails(pictures: np.ndarray) -> np.ndarray:
     return small.reshape(len(small), -1)
 
 
-def _chunks(first, second, size: int = 250):
-    """Pairs of slices of two arrays, small enough for the networks' activations to fit in memory."""
-    for i in range(0, len(first), size):
-        yield tf.constant(first[i : i + size]), tf.constant(second[i : i + size], tf.int32)
+def _int32(labels: Any) -> np.ndarray:
+    return np.asarray(labels, np.int32)

@@ -8,8 +8,7 @@ Makes a run folder with checkpoints, curves and samples; ends with FID beside it
 import dataclasses
 from pathlib import Path
 
-from gan_common import catalogue, cli, data, files
-from gan_common.errors import UserError
+from gan_common import catalogue, cli, data
 from keras_dcgan.config import Config, resolve
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
@@ -17,7 +16,7 @@ from keras_dcgan.config import Config, resolve
 
 
 def main(argv=None) -> None:
-    """The command `keras-dcgan`."""
+    """Train a DCGAN, or one of its relatives."""
     cli.run(_main, argv)
 
 
@@ -39,6 +38,7 @@ def train(config: Config) -> int:
 
     import gan_common.quiet  # noqa: F401
     from gan_common import runs
+    from gan_common.cli import finish
     from gan_common.kernels import machine
     from gan_common.runs.recorder import Recorder
     from keras_dcgan import evaluate, models
@@ -72,28 +72,16 @@ def train(config: Config) -> int:
     with recorder:
         fit(gan, dataset, config, recorder)
     if recorder.interrupted:
-        print(f"stopped at step {recorder.step}; go on with --resume {run.folder}")
-        return 128 + recorder.interrupted
-
-    run.summarise(**recorder.totals(), seed=config.seed)
-    gif, curves = recorder.draw_pictures()
-    measured = {}
-    if config.evaluate:
-        try:
-            with cli.when_interrupted(f"the run is saved; --resume {run.folder} measures it"):
-                measured = evaluate.evaluate(run, gan, dataset)
-        except UserError as error:  # the training itself is done and saved
-            print(f"not measured: {error}")
-    if config.json:
-        files.write_json(Path(config.json), run.summary())
-    print(f"run        {run.folder}")
-    print(f"samples    {run.sample_files()[-1]}")
-    print(f"over time  {gif}")
-    print(f"curves     {curves}")
-    print(f"more       python -m keras_dcgan.generate --run_dir {run.folder} --nice")
-    if measured:
-        print("FID        {fid:.2f} (real pictures: {fid_floor:.2f})".format(**measured))
-    return 0
+        return finish.stopped(run, recorder, recorder.interrupted)
+    return finish.finish(
+        run,
+        recorder,
+        "keras_dcgan",
+        summary={"seed": config.seed},
+        measure=(lambda: evaluate.evaluate(run, gan, dataset)) if config.evaluate else None,
+        told="FID        {fid:.2f} (real images: {fid_floor:.2f})",
+        json=config.json,
+    )
 
 
 def watch(gan, dataset: data.Dataset, config: Config):

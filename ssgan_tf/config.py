@@ -2,15 +2,12 @@
 
 import dataclasses
 
-from gan_common import cli
+from gan_common import catalogue, cli
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
 DEFAULT_LABELS = "100"
 AUGMENTATIONS = ("shift", "flip", "affine", "color", "cutout")
-# Those that real pictures are shown with in the game of real against generated; the second view of
-# unlabelled ones gets all that are chosen.
-WEAK = ("shift", "flip")
 # With --max_minutes alone the time ends the run: this is only an upper bound.
 TIMED_EPOCHS = 1000
 
@@ -23,10 +20,13 @@ class Config(cli.TrainingConfig):
         "fast", "networks and hyper-parameters", choices=("fast", "improved", "reference")
     )
     epochs: int = flag(
-        None, f"passes over the unlabelled pool (default: by preset; with --max_minutes alone, "
-        f"{TIMED_EPOCHS})", lower=1,
-    )  # fmt: skip
-    steps: int | None = flag(None, "training steps, instead of --epochs", lower=1)
+        None,
+        f"passes over the unlabelled pool (default: by preset; with --max_minutes alone, "
+        f"{TIMED_EPOCHS})",
+        lower=1,
+        on_resume=True,
+    )
+    steps: int | None = flag(None, "training steps, instead of --epochs", lower=1, on_resume=True)
     batch_size: int = flag(None, "unlabelled pictures in a step (default: by preset)", lower=2)
     game_batch: int | None = flag(
         None, "real and generated pictures each that D tells apart in a step (default: --batch_size)",
@@ -83,16 +83,26 @@ class Config(cli.TrainingConfig):
         lower=0,
     )  # fmt: skip
     consistency_threshold: float = flag(
-        0.95, "how sure D must be of a class for the views to have to agree", lower=0, upper=1
+        0.95,
+        "how sure D must be of a class for the views to have to agree",
+        lower=0,
+        upper=1,
+        since="0.2",
     )
     consistency_target: str = flag(
-        "present", "whose word on the first view the second has to agree with: D's, or that of its "
-        "averaged weights", choices=("present", "average"),
-    )  # fmt: skip
+        "present",
+        "whose word on the first view the second has to agree with: D's, or that of its "
+        "averaged weights",
+        choices=("present", "average"),
+        since="0.2",
+    )
     labels_first: float = flag(
-        0.0, "share of the run in which D learns from labels alone, before the game begins",
-        lower=0, upper=1,
-    )  # fmt: skip
+        0.0,
+        "share of the run in which D learns from labels alone, before the game begins",
+        lower=0,
+        upper=1,
+        since="0.2",
+    )
     entropy_weight: float = flag(
         None, "weight of the class entropy on unlabelled pictures (default: by preset)", lower=0
     )
@@ -130,8 +140,8 @@ class Config(cli.TrainingConfig):
         None, "epochs from one checkpoint to the next (default: 1, but at least 500 steps)", lower=0
     )
     test_every: int = flag(200, "steps from one look at held-out pictures to the next", lower=1)
-    evaluate: bool = flag(True, "measure FID and the rest when the training ends")
-    json: str | None = flag(None, "file that the run's summary is also written to")
+    evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
+    json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
     @property
     def of_labelled(self) -> tuple[str, ...]:
@@ -239,43 +249,10 @@ COLOUR: dict[str, dict] = {
     },
     "reference": {},
 }
+# By these names the catalogue of tricks knows them, where they differ from those for grey ones.
+COLOUR_NETWORKS = {"fast": "fast colour", "improved": "improved colour"}
 GREY = ("mnist5k", "mnist", "fashion_mnist")
 
-# What --tricks takes, and the flags that a trick sets; gan_common.tricks.TRICKS says of each what it does.
-TRICKS: dict[str, dict] = {
-    "gradient_penalty": {},
-    "r1": {},
-    "augment": {},
-    "feature_matching": {"generator_loss": "feature_matching"},
-    "historical_averaging": {},
-    "weight_average": {"weight_average": 0.999},
-    "label_smoothing": {"real_label": 0.9},
-    "label_noise": {},
-    "virtual_batch_norm": {},
-    "instance_norm": {"norm": "instance"},
-    "weight_norm": {},
-    "pixel_shuffle": {},
-    "sgd_discriminator": {"discriminator_lr": 0.02, "beta_1": 0.5},
-    "instance_noise": {},
-    "dropout_noise": {},
-    "spherical_latent": {"latent": "sphere"},
-    "replay": {},
-}
-# The other tricks, and why they have no place here.
-NO_PLACE = {
-    "minibatch": "a picture's class would depend on the other pictures of its batch",
-    "packing": "a pack of pictures has no one class",
-    "unrolled": "D also learns from labels, which G's look ahead would leave out",
-    "spectral_norm": "D's weights are normalised by their length: weight_norm",
-}
-# Tricks that need something of the networks: for each the presets that have it, and what it is.  The D of
-# `fast` has batch norm for colour pictures, and not for grey ones.
-NEEDS = {
-    "instance_norm": (("reference",), "the other D's normalise their weights"),
-    "weight_norm": (("fast", "improved"), "its D is normalised by batch or instance"),
-    "gradient_penalty": (("fast", "improved"), "it is per picture, and D's batch norm mixes them"),
-    "r1": (("fast", "improved"), "it is per picture, and D's batch norm mixes them"),
-}
 # These keep a state, or a reference batch, that is one process's own.
 NOT_DISTRIBUTED = ("replay", "virtual_batch_norm", "dropout_noise", "gradient_penalty", "augment",
                    "label_noise", "instance_noise")  # fmt: skip
@@ -311,9 +288,14 @@ def resolve(given: dict) -> Config:
         values["epochs"] = TIMED_EPOCHS
     if "augment" in given:
         values.pop("labelled_augment", None)
-    for trick in given.get("tricks", ()):
-        _check_trick(trick, preset, grey, given)
-        values.update(TRICKS[trick])
+    chosen = given.get("tricks", ())
+    networks = preset if grey else COLOUR_NETWORKS.get(preset, preset)
+    catalogue.check(
+        catalogue.SSGAN, chosen, networks, f"--preset {preset}{'' if grey else ' on color images'}"
+    )
+    values |= catalogue.sets(catalogue.SSGAN, chosen)
+    for trick in chosen:
+        _check_trick(trick, given)
     values.setdefault("noise", "table")
     values.update(given)
     _give_way(values, given)
@@ -354,24 +336,11 @@ def _check_length(given: dict) -> None:
         raise UserError("--steps and --epochs exclude each other; give one of them")
 
 
-def _check_trick(name: str, preset: str, grey: bool, given: dict) -> None:
-    if name in NO_PLACE:
-        raise UserError(f"--tricks {name}: {NO_PLACE[name]}; keras_dcgan takes it")
-    if name not in TRICKS:
-        raise UserError(f"--tricks {name}: unknown; the tricks are {', '.join(TRICKS)}")
-    networks = "fast, colour" if preset == "fast" and not grey else preset
-    having, reason = NEEDS.get(name, ((networks,), ""))
-    if networks not in having:
-        of = " on colour pictures" if networks == "fast, colour" else ""
-        raise UserError(f"--tricks {name} with --preset {preset}{of}: {reason}")
-    if name == "pixel_shuffle" and preset == "improved" and grey:
-        raise UserError(f"--tricks {name} with --preset {preset}: its generator is dense for grey")
+def _check_trick(name: str, given: dict) -> None:
     if name in NOT_DISTRIBUTED and given.get("distribute", "none") != "none":
         raise UserError(f"--tricks {name} works in one process; leave out --distribute")
     if given.get("baseline"):
         raise UserError("--baseline is the classifier alone: no --tricks")
-    if name == "virtual_batch_norm" and "instance_norm" in given["tricks"]:
-        raise UserError("--tricks instance_norm,virtual_batch_norm: each replaces G's batch norm")
 
 
 def _check(config: Config, given: dict) -> None:

@@ -7,51 +7,35 @@ D tells generated pictures from real ones, and FID beside its floor; adds them t
 Draws confusion.png, and mistakes.png: the test pictures that it is most confidently wrong about.
 """
 
-import dataclasses
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from gan_common import cli, data, files
-from gan_common.cli import flag
+from gan_common import cli, data
+from gan_common.cli.evaluate import command
+from gan_common.runs import Run
 from ssgan_tf.config import Config
 
 MISTAKES = 36  # in the picture of mistakes
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The flags of this command."""
-
-    run_dir: str | None = flag(None, "the run's folder")
-    data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
-    checkpoint: str = flag("last", "which one is measured", ("last", "best"))
-    json: str | None = flag(None, "file that the numbers are also written to")
-
-
-def main(argv=None) -> None:
-    """The command."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure a trained run against real images."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> None:
-    options = Options(**cli.parse(Options, argv, __doc__))
-    config = cli.saved(Config, options.run_dir)
-    dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
+def _main(argv: Sequence[str]) -> None:
+    command(argv, __doc__, Config, _restore, evaluate)
 
-    import gan_common.quiet  # noqa: F401
-    from gan_common import runs
+
+def _restore(*given: Any) -> Any:
     from ssgan_tf import models
 
-    run = runs.Run(Path(options.run_dir))
-    facts = (dataset.image_shape, dataset.num_classes)
-    gan = models.restore(run, config, *facts, options.checkpoint)
-    measured = evaluate(run, gan, dataset)
-    if options.json:
-        files.write_json(Path(options.json), measured)
+    return models.restore(*given)
 
 
-def evaluate(run, gan, dataset: data.Dataset) -> dict[str, float]:
+def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
     from gan_common import metrics, sampling
     from gan_common.metrics import features

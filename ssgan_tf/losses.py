@@ -35,7 +35,9 @@ def supervised_loss(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     )
 
 
-def unsupervised_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+def unsupervised_loss(
+    real_logits: tf.Tensor, fake_logits: tf.Tensor, real_label: float = 1.0
+) -> tf.Tensor:
     """−E log(1 − p(K+1 | x)) − E log p(K+1 | G(z)), Salimans et al. 2016 §5, L_unsupervised.
 
     It is the ordinary GAN's loss of D (Goodfellow et al. 2014 eq. 1) on `real_fake_logit`.
@@ -43,15 +45,16 @@ def unsupervised_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tens
     Args:
       real_logits: (N, K+1) of real samples; their classes are not needed.
       fake_logits: (M, K+1) of generated samples.
+      real_label: D's target for real samples; below 1 it is one-sided label smoothing (ibid., §3.4).
 
     Returns:
       A float32 scalar, in nats.
 
     Raises:
-      ValueError: if either argument is not (N, K+1) with K ≥ 1.
+      ValueError: if either argument is not (N, K+1) with K ≥ 1, or the label is outside [0, 1].
     """
     return losses.discriminator_loss(
-        "non_saturating", real_fake_logit(real_logits), real_fake_logit(fake_logits)
+        "non_saturating", real_fake_logit(real_logits), real_fake_logit(fake_logits), real_label
     )
 
 
@@ -104,7 +107,22 @@ def classify(logits: tf.Tensor) -> tf.Tensor:
     return tf.argmax(class_logits, axis=-1, output_type=tf.int32)
 
 
-def _split(logits):
+def class_entropy(logits: tf.Tensor) -> tf.Tensor:
+    """Mean entropy of p(y | x, y ≤ K) over logits (N, K+1), in nats."""
+    log_p = tf.nn.log_softmax(logits[:, :-1])
+    return -tf.reduce_mean(tf.reduce_sum(tf.exp(log_p) * log_p, axis=1))
+
+
+def distance_to_nearest(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
+    """Mean absolute distance of each generated picture to the nearest real one of the batch."""
+    count = tf.shape(real)[0]
+    a, b = tf.reshape(fake, (count, -1)), tf.reshape(real, (count, -1))
+    squared = tf.reduce_sum(a**2, 1)[:, None] - 2 * a @ tf.transpose(b) + tf.reduce_sum(b**2, 1)
+    nearest = tf.gather(b, tf.argmin(squared, axis=1))
+    return tf.reduce_mean(tf.abs(a - tf.stop_gradient(nearest)))
+
+
+def _split(logits: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """(N, K+1) → (N, K) and (N,), both float32."""
     logits = tf.cast(logits, tf.float32)
     if logits.shape.rank != 2 or (logits.shape[-1] or 2) < 2:

@@ -4,151 +4,22 @@ Pictures are NHWC in [-1, 1].  A generator takes latents (N, latent_dim).  A dis
 features that are matched (N, F) and K class logits (N, K); the logit of "generated" is an appended 0.
 """
 
-import functools
 import itertools
+from collections.abc import Iterable, Sequence
 
 import keras
 import tensorflow as tf
 from keras import layers
 
 from gan_common import tricks
+from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
 from gan_common.kernels.normalization import BatchNormalization
 from gan_common.tricks import WeightNormalization
 from ssgan_tf.config import Config
+from ssgan_tf.noise import SeededDropout, SeededGaussianNoise
 
 LEAK = 0.2
-NOISE_DROPOUT = 0.3  # of the trick dropout_noise
-
-
-# ----------------------------------------------------------------- a replica and the others
-#
-# What is random is drawn for the whole batch, and each replica takes its rows: so any number of replicas
-# computes what one would, to rounding.
-
-
-def replica_count() -> int:
-    return tf.distribute.get_replica_context().num_replicas_in_sync
-
-
-def share(rows):
-    """This replica's rows of a whole batch."""
-    context = tf.distribute.get_replica_context()
-    if context.num_replicas_in_sync == 1:
-        return rows
-    size = tf.shape(rows)[0] // context.num_replicas_in_sync
-    start = tf.cast(context.replica_id_in_sync_group, tf.int32) * size
-    return rows[start : start + size]
-
-
-def _whole_shape(share):
-    """The shape that a replica's share has in the whole batch."""
-    if share.shape.is_fully_defined():
-        return tf.constant([share.shape[0] * replica_count(), *share.shape[1:]])
-    return tf.concat([[tf.shape(share)[0] * replica_count()], tf.shape(share)[1:]], axis=0)
-
-
-def over_replicas(value, mean: bool = True):
-    """Mean or sum over the replicas; gradients flow back to all of them."""
-    if replica_count() == 1:
-        return value
-    operation = tf.distribute.ReduceOp.MEAN if mean else tf.distribute.ReduceOp.SUM
-    return tf.distribute.get_replica_context().all_reduce(operation, value)
-
-
-# ------------------------------------------------------------------- layers with a seed
-
-
-class GaussianNoise(layers.Layer):
-    """Adds N(0, stddev²) in training.  The caller gives the seed, a pair: nothing is kept between calls.
-
-    Args:
-        stddev: of the noise.
-        table: take a window of a fixed table of 2²⁰ normal numbers, at a place that the seed says, instead
-            of drawing that many: a tenth of the time.  Within a call the numbers are as independent as drawn
-            ones; two calls share most of them, in other places.  A call that needs more than half the
-            table draws.
-    """
-
-    def __init__(self, stddev, table=False, **kwargs):
-        super().__init__(**kwargs)
-        if not stddev >= 0:
-            raise ValueError(f"stddev must not be negative. Received: stddev={stddev}")
-        self.stddev, self.table = stddev, table
-
-    def call(self, inputs, seed=None):
-        if seed is None:
-            return inputs
-        shape = _whole_shape(inputs)
-
-        def drawn():
-            noise = tf.random.stateless_normal(shape, seed, alg="philox")
-            return tf.cast(self.stddev * noise, inputs.dtype)
-
-        def window():
-            return _window(shape, seed, float(self.stddev), inputs.dtype)
-
-        if not self.table:
-            return inputs + share(drawn())
-        small = tf.reduce_prod(shape) <= TABLE // 2
-        known = tf.get_static_value(small)
-        noise = tf.cond(small, window, drawn) if known is None else (window if known else drawn)()
-        return inputs + share(tf.ensure_shape(noise, (None, *inputs.shape[1:])))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-TABLE = 2**20
-
-
-@functools.cache
-def _table(stddev: float, dtype: tf.DType) -> tf.Tensor:
-    """`TABLE` numbers from N(0, stddev²), always the same."""
-    with tf.init_scope():
-        numbers = tf.random.stateless_normal((TABLE,), (0, 20), alg="philox")
-        return tf.cast(stddev * numbers, dtype)
-
-
-def _window(shape, seed, stddev: float, dtype) -> tf.Tensor:
-    """As many successive numbers of the table as the shape has, from a random place on."""
-    size = tf.reduce_prod(shape)
-    start = tf.random.stateless_uniform((), seed, 0, TABLE - size + 1, tf.int32, alg="philox")
-    return tf.reshape(tf.slice(_table(stddev, tf.as_dtype(dtype)), [start], [size]), shape)
-
-
-class Dropout(layers.Layer):
-    """Sets a share `rate` of the values to 0 in training and divides the others by 1 − rate.
-
-    A byte decides on a value, a quarter of what drawing a float32 for it costs.
-
-    Args:
-        rate: in [0, 1); taken to the nearest 1/256.
-    """
-
-    def __init__(self, rate, **kwargs):
-        super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"rate must be in [0, 1). Received: rate={rate}")
-        self.rate = rate
-
-    def call(self, inputs, seed=None):
-        if seed is None:
-            return inputs
-        dropped = min(round(256 * self.rate), 255)  # of a byte's 256 values
-        kept = share(_random_bytes(_whole_shape(inputs), seed)) >= dropped
-        return inputs * (tf.cast(kept, inputs.dtype) * (256 / (256 - dropped)))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-def _random_bytes(shape, seed) -> tf.Tensor:
-    """uint8 numbers of this shape, each of the 256 values as often."""
-    size = tf.reduce_prod(shape)
-    words = [(size + 3) // 4]
-    words = tf.random.stateless_uniform(words, seed, None, None, tf.uint32, alg="philox")
-    return tf.reshape(tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size], shape)
 
 
 # ------------------------------------------------------------------------ discriminator
@@ -165,34 +36,47 @@ class Discriminator(keras.Model):
         images: (N, height, width, channels) in [-1, 1].
         training: batch norm uses the batch's statistics.
         seed: (2,) int64; switches the noise layers on.
+        keep_statistics: False leaves batch norm's moving statistics as they are.
+        kernels: what `normalized` returned; by default each layer normalizes its weights in each call.
 
     Returns:
         Features (N, F) and logits (N, K), float32.
     """
 
-    def __init__(self, body, head):
+    def __init__(self, body: Iterable[layers.Layer], head: Iterable[layers.Layer]) -> None:
         super().__init__(name="discriminator")
         self.body, self.head = list(body), list(head)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         shape = tuple(input_shape)
         for layer in [*self.body, *self.head]:
             if not layer.built:
                 layer.build(shape)
             shape = layer.compute_output_shape(shape)
 
-    def call(self, images, training=False, seed=None):
-        numbers = itertools.count()
+    def normalized(self) -> "Kernels":
+        """The normalized weights of all layers that have such: for a step that shows D several batches."""
+        return Kernels([*self.body, *self.head])
+
+    def call(
+        self,
+        images: tf.Tensor,
+        training: bool = False,
+        seed: tf.Tensor | None = None,
+        keep_statistics: bool = True,
+        kernels: "Kernels | None" = None,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        passing = _Passing(training, seed, keep_statistics, kernels)
         x = images
         for layer in self.body:
-            x = _apply(layer, x, training, seed, numbers)
+            x = passing(layer, x)
         features = x
         for layer in self.head:
-            x = _apply(layer, x, training, seed, numbers)
+            x = passing(layer, x)
         return tf.cast(features, tf.float32), tf.cast(x, tf.float32)
 
-    def initialize_from(self, images, seed) -> None:
-        """Data-dependent initialisation of every weight-normalised layer, from the input on.
+    def initialize_from(self, images: tf.Tensor, seed: tf.Tensor) -> None:
+        """Data-dependent initialization of every weight-normalized layer, from the input on.
 
         Args:
             images: (N, height, width, channels) in [-1, 1], real ones.
@@ -200,22 +84,47 @@ class Discriminator(keras.Model):
 
         Source: Salimans and Kingma 2016 (1602.07868), section 3.
         """
-        numbers, x = itertools.count(), images
+        passing, x = _Passing(training=True, seed=seed), images
         for layer in [*self.body, *self.head]:
-            if isinstance(layer, WeightNormalization):
-                x = layer.initialize_from(x)
-            else:
-                x = _apply(layer, x, True, seed, numbers)
+            normed = isinstance(layer, WeightNormalization)
+            x = layer.initialize_from(x) if normed else passing(layer, x)
 
 
-def _apply(layer, x, training, seed, numbers):
-    """One layer of a chain; each noise layer has its own random stream."""
-    if isinstance(layer, GaussianNoise | Dropout):
-        number = next(numbers)
-        return layer(x, None if seed is None else tf.random.fold_in(seed, number))
-    if isinstance(layer, layers.BatchNormalization):
-        return layer(x, training=training)
-    return layer(x)
+class Kernels:
+    """The normalized weights of some layers, computed once for several calls of these."""
+
+    def __init__(self, chain: Iterable[layers.Layer]) -> None:
+        normed = (layer for layer in chain if isinstance(layer, WeightNormalization))
+        self._by_layer = {id(layer): layer.normalized_kernel() for layer in normed}
+
+    def of(self, layer: layers.Layer) -> tf.Tensor:
+        """The normalized weights of a layer."""
+        return self._by_layer[id(layer)]
+
+
+class _Passing:
+    """One batch on its way through a chain of layers; each noise layer has its own random stream."""
+
+    def __init__(
+        self,
+        training: bool,
+        seed: tf.Tensor | None,
+        keep_statistics: bool = True,
+        kernels: Kernels | None = None,
+    ) -> None:
+        self.training, self.seed = training, seed
+        self.keep_statistics, self.kernels = keep_statistics, kernels
+        self._numbers = itertools.count()
+
+    def __call__(self, layer: layers.Layer, x: tf.Tensor) -> tf.Tensor:
+        if isinstance(layer, SeededGaussianNoise | SeededDropout):
+            number = next(self._numbers)
+            return layer(x, None if self.seed is None else tf.random.fold_in(self.seed, number))
+        if isinstance(layer, BatchNormalization):
+            return layer(x, training=self.training, keep_statistics=self.keep_statistics)
+        if isinstance(layer, WeightNormalization) and self.kernels is not None:
+            return layer(x, kernel=self.kernels.of(layer))
+        return layer(x)
 
 
 def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
@@ -274,21 +183,22 @@ def improved_discriminator(config: Config, image_shape, num_classes: int) -> Dis
     """Salimans et al. 2016, section 5: dense for grey pictures, convolutions for colour."""
 
     def normed(layer):
-        layer = WeightNormalization(layer)
-        layer.fixed_scale = True  # g stays as initialised in all but the last layer
-        return layer
+        return WeightNormalization(layer, trainable_scale=False)  # in all but the last layer
 
     if image_shape[-1] == 1:
         table = config.noise == "table"
         body = [
             layers.Flatten(),
             layers.Rescaling(0.5, 0.5),
-            GaussianNoise(0.3, table),
+            SeededGaussianNoise(0.3, table),
         ]  # to [0, 1]
         for units in (1000, 500, 250, 250):
-            body += [normed(layers.Dense(units, activation="relu")), GaussianNoise(0.5, table)]
+            body += [
+                normed(layers.Dense(units, activation="relu")),
+                SeededGaussianNoise(0.5, table),
+            ]
         body += [normed(layers.Dense(250, activation="relu"))]
-        return Discriminator(body, [GaussianNoise(0.5, table), _logits(num_classes)])
+        return Discriminator(body, [SeededGaussianNoise(0.5, table), _logits(num_classes)])
 
     def conv(filters, kernel=3, stride=1, padding="same"):
         convolution = layers.Conv2D(filters, kernel, stride, padding)
@@ -296,11 +206,11 @@ def improved_discriminator(config: Config, image_shape, num_classes: int) -> Dis
 
     _check_size(config, image_shape, 4)
     body = [
-        Dropout(0.2),
+        SeededDropout(0.2),
         *(layer for stride in (1, 1, 2) for layer in conv(96, 3, stride)),
-        Dropout(0.5),
+        SeededDropout(0.5),
         *(layer for stride in (1, 1, 2) for layer in conv(192, 3, stride)),
-        Dropout(0.5),
+        SeededDropout(0.5),
         *conv(192, padding="valid"),
         *conv(192, 1),
         *conv(192, 1),
@@ -321,7 +231,7 @@ def reference_discriminator(config: Config, image_shape, num_classes: int) -> Di
         kernel = 5 if size > 4 else 3
         body += [layers.Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
         body += [_norm(config, _batch_norm)] if normed else []
-        body += [layers.LeakyReLU(LEAK), Dropout(0.5)]
+        body += [layers.LeakyReLU(LEAK), SeededDropout(0.5)]
         size, filters = -(-size // 2), min(2 * filters, 512)
     return Discriminator([*body, layers.Flatten()], [layers.Dense(num_classes, dtype="float32")])
 
@@ -425,7 +335,9 @@ def _generator_norm(config: Config):
 
 def _activated(config: Config, x, activation="relu"):
     x = layers.Activation(activation)(x)
-    return tricks.DropoutNoise(NOISE_DROPOUT)(x) if "dropout_noise" in config.tricks else x
+    if "dropout_noise" not in config.tricks:
+        return x
+    return tricks.DropoutNoise(TRICKS["dropout_noise"].values["rate"])(x)
 
 
 def _doubled(config: Config, filters: int, kernel: int, use_bias: bool):

@@ -17,112 +17,38 @@ and a --run_dir on a shared disk.
 """
 
 import dataclasses
-import json
-import os
 import signal
 from pathlib import Path
 
-import numpy as np
-
-from gan_common import cli, data, files, runs
+from gan_common import catalogue, cli, data, runs
 from gan_common.errors import UserError
-from ssgan_tf.config import (
-    DEFAULT_LABELS,
-    NOT_OF_BASELINE,
-    TRICKS,
-    Config,
-    Flags,
-    parse_sweep,
-    resolve,
-    resumed,
-)
+from ssgan_tf.config import Config, Flags, parse_sweep, resolve, resumed
+from ssgan_tf.distribute import Follower, agreement, cluster, make_strategy
+from ssgan_tf.parts import FIRST_BATCH, Parts, divide, keep_labelled, stream
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
 # a mistyped flag, or data that are not there, are reported at once.
 
-FIRST_BATCH = 500  # pictures of the data-dependent initialisation
 LEAST_INTERVAL = 500  # steps between checkpoints, where an epoch is shorter
 
 
 def main(argv=None) -> None:
-    """The command `ssgan-tf`."""
+    """Train a semi-supervised GAN, or a table of them."""
     cli.run(_main, argv)
 
 
 def _main(argv) -> int:
     given = cli.parse(Flags, argv, __doc__)
     if given.get("tricks") == ("help",):
-        return cli.tell_tricks(TRICKS)
+        return catalogue.tell(catalogue.SSGAN)
     numbers, seeds = given.pop("sweep", None), given.pop("seeds", None)
     if numbers is not None:
-        return sweep(given, parse_sweep(numbers), seeds or 1)
+        from ssgan_tf import sweep
+
+        return sweep.sweep(given, parse_sweep(numbers), seeds or 1)
     if seeds is not None:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
     return train(resumed(given) if "resume" in given else resolve(given))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Parts:
-    """What a run takes of a data set.  Pictures are uint8 (N, H, W, C), labels int32 (N,).
-
-    Attributes:
-        labelled: indices into the training pictures of those whose label may be seen.
-        x_labelled, y_labelled: these.
-        x_unlabelled: the pool, labelled pictures among it, without any label.
-        x_held, y_held: training pictures that nothing is learnt from.
-    """
-
-    labelled: np.ndarray
-    x_labelled: np.ndarray | data.Rows
-    y_labelled: np.ndarray
-    x_unlabelled: np.ndarray | data.Rows
-    x_held: np.ndarray
-    y_held: np.ndarray
-
-
-def divide(dataset: data.Dataset, config: Config) -> Parts:
-    """Choose by `config.seed` which pictures are held out, and which labels are seen.
-
-    Raises:
-        UserError: labels that are not there, or not divisible by the classes.
-    """
-    x, y = dataset.x_train, dataset.y_train
-    count = min(5000, len(y) // 10) if config.held_out is None else config.held_out
-    if count >= len(y):
-        raise UserError(f"--held_out {count}: the data has only {len(y)} training pictures")
-    kept, held = np.arange(len(y)), np.arange(0)
-    if count:
-        kept, held = data.held_out(y, count, config.seed)
-    pool = dataset.x_unlabelled
-    labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
-    labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
-    if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
-        pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
-        seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
-    else:
-        seen = x[labelled]
-        pool = x[kept] if pool is None else np.concatenate([pool, x[kept]])
-    return Parts(labelled, seen, y[labelled], pool, x[held], y[held])
-
-
-def keep_labelled(path: Path, labelled: np.ndarray) -> None:
-    """Save which pictures' labels are seen, or check that a resumed run sees those it began with."""
-    if path.exists():
-        try:
-            same = np.array_equal(np.load(path, allow_pickle=False), labelled)
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: damaged ({error}); remove it") from error
-        if not same:
-            raise UserError(
-                f"{path}: other pictures are labelled now; put the data back as they were"
-            )
-        return
-
-    def write(temporary: Path) -> None:
-        with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it
-            np.save(file, labelled)
-
-    files.write_whole(path, write)
 
 
 def train(config: Config) -> int:
@@ -138,7 +64,7 @@ def train(config: Config) -> int:
     is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
 
     import gan_common.quiet  # noqa: F401
-    from gan_common import runs
+    from gan_common.cli import finish
     from gan_common.kernels import machine
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
@@ -191,30 +117,20 @@ def train(config: Config) -> int:
     if not recorder.finished:  # another worker was told to stop
         recorder.save()
     if recorder.interrupted or not recorder.finished:
-        print(f"stopped at step {recorder.step}; go on with --resume {run.folder}")
-        return 128 + (recorder.interrupted or signal.SIGTERM)
-
-    run.summarise(**recorder.totals(), seed=config.seed, labels=len(parts.labelled))
-    gif, curves = recorder.draw_pictures()
+        return finish.stopped(run, recorder, recorder.interrupted or signal.SIGTERM)
+    summary: dict[str, float] = {"seed": config.seed, "labels": len(parts.labelled)}
     if len(parts.x_held):
-        run.summarise(held_out_error=gan.error(parts.x_held, parts.y_held))
-    measured = {}
-    if config.evaluate:  # the only look at the test split
-        try:
-            with cli.when_interrupted(f"the run is saved; --resume {run.folder} measures it"):
-                measured = evaluate.evaluate(run, gan, dataset)
-        except UserError as error:  # the training itself is done and saved
-            print(f"not measured: {error}")
-    if config.json:
-        files.write_json(Path(config.json), run.summary())
-    print(f"run        {run.folder}")
-    print(f"samples    {run.sample_files()[-1]}")
-    print(f"over time  {gif}")
-    print(f"curves     {curves}")
-    print(f"more       python -m ssgan_tf.generate --run_dir {run.folder} --nice")
-    if measured:
-        print("test error {test_error:.2%}".format(**measured))
-    return 0
+        summary["held_out_error"] = gan.error(parts.x_held, parts.y_held)
+    return finish.finish(
+        run,
+        recorder,
+        "ssgan_tf",
+        summary=summary,
+        # The only look at the test split.
+        measure=(lambda: evaluate.evaluate(run, gan, dataset)) if config.evaluate else None,
+        told="test error {test_error:.2%}",
+        json=config.json,
+    )
 
 
 def watch(gan, parts: Parts, config: Config):
@@ -298,20 +214,6 @@ def share_of_time(recorder) -> float:
     return recorder.seconds / recorder.max_seconds if recorder.max_seconds else 0.0
 
 
-def stream(parts: Parts, config: Config, start_step: int):
-    """Endless ((pictures, labels), (pictures,)): a labelled batch and one without any label."""
-    import tensorflow as tf
-
-    labelled = data.stream(
-        (parts.x_labelled, parts.y_labelled),
-        min(config.labelled_batch, len(parts.y_labelled)),
-        config.seed,
-        start_step,
-    )
-    unlabelled = data.stream((parts.x_unlabelled,), config.batch_size, config.seed + 1, start_step)
-    return tf.data.Dataset.zip((labelled, unlabelled))
-
-
 def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, **flags):
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
@@ -344,190 +246,8 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=Non
     return gan, history, parts
 
 
-# ------------------------------------------------------------------------------- sweep
-
-
-def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
-    """Train SSGAN and baseline for each number of labels and each seed, then draw and print the table.
-
-    Each run has a folder of its own; those that are done are kept, and one that was interrupted goes on, so
-    the same command takes a sweep up again.  A baseline takes as many steps as the SSGAN beside it.
-
-    Args:
-        given: the flags of every run; `run_dir` is the folder of the sweep.
-        numbers: of labels.
-        seeds: how many, from the given one on.
-
-    Returns:
-        The exit status of the first run that was interrupted, or 0.
-
-    Raises:
-        UserError: for flags that contradict a sweep, or any run's own.
-    """
-    for name in ("labels", "baseline", "resume"):
-        if name in given:
-            raise UserError(f"--{name} and --sweep exclude each other; the sweep sets it")
-    given = dict(given)
-    folder = Path(given.pop("run_dir", None) or "runs/ssgan_tf/sweep")
-    out, first = given.pop("json", None), given.get("seed", 1)
-    errors: dict[str, list[float]] = {}
-    for number in numbers:
-        for seed in range(first, first + seeds):
-            flags = {**given, "labels": number, "seed": seed}
-            name = f"labels-{number}-seed-{seed}"
-            status = _run_once(folder / f"ssgan-{name}", flags)
-            if status:
-                return status
-            ours = runs.read_summary(folder / f"ssgan-{name}")
-            flags = {k: v for k, v in flags.items() if k not in ("epochs", "max_minutes")}
-            flags = {k: v for k, v in flags.items() if k not in NOT_OF_BASELINE}
-            flags |= {"baseline": True, "steps": ours["steps"]}
-            status = _run_once(folder / f"baseline-{name}", flags)
-            if status:
-                return status
-            for kind, found in (
-                ("SSGAN", ours),
-                ("baseline", runs.read_summary(folder / f"baseline-{name}")),
-            ):
-                errors.setdefault(f"{kind}, {number} labels", []).append(100 * found["test_error"])
-    means = {name: float(np.mean(values)) for name, values in errors.items()}
-    spreads = {name: float(np.std(values)) for name, values in errors.items()}
-
-    from gan_common import plotting
-
-    picture = folder / "errors.png"
-    plotting.comparison(
-        picture, means, f"Test error, {seeds} seeds", "%", spreads if seeds > 1 else None
-    )
-    for name, values in errors.items():
-        each = "  ".join(f"{value:.2f}" for value in values)
-        print(f"{name:<24} {means[name]:6.2f}% ± {spreads[name]:.2f}   ({each})")
-    print(f"drawn      {picture}")
-    files.write_json(folder / "sweep.json", {"test_error_percent": errors})
-    if out:
-        files.write_json(Path(out), {"test_error_percent": errors})
-    return 0
-
-
-def _run_once(folder: Path, flags: dict) -> int:
-    """One run of a sweep: from the start, or from where it stood, or not at all if it is done."""
-    if "test_error" in runs.read_summary(folder):
-        return 0
-    started = any(folder.glob("checkpoints/step-*"))
-    if started:
-        return train(resumed({"resume": str(folder)}))
-    return train(resolve({**flags, "run_dir": str(folder)}))
-
-
-# ------------------------------------------------------------------------- distribution
-
-
-def cluster() -> dict:
-    """What $TF_CONFIG says of this process and the others.
-
-    Raises:
-        UserError: absent, or not as TensorFlow wants it.
-    """
-    example = '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        found = json.loads(os.environ.get("TF_CONFIG") or "null")
-        workers, task = found["cluster"]["worker"], found["task"]
-        if set(found["cluster"]) != {"worker"} or task["type"] != "worker":
-            raise ValueError("every process must be a worker")
-        if not isinstance(task["index"], int) or not 0 <= task["index"] < len(workers):
-            raise ValueError(f"there is no worker {task['index']} among {len(workers)}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"--distribute multiworker needs $TF_CONFIG on each machine ({error!r}); "
-            f"the first one's reads {example}"
-        ) from error
-    return found
-
-
-def make_strategy(config: Config):
-    """The `tf.distribute` strategy of --distribute.
-
-    Raises:
-        UserError: batches that do not divide by the replicas.
-    """
-    import tensorflow as tf
-
-    if config.distribute == "none":
-        return tf.distribute.get_strategy()
-    if config.distribute == "mirrored":
-        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        devices = [device.name for device in tf.config.list_logical_devices(kind)]
-        strategy = tf.distribute.MirroredStrategy(devices)
-    else:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    replicas = strategy.num_replicas_in_sync
-    for name in ("batch_size", "labelled_batch", "game_batch"):
-        if (getattr(config, name) or 0) % replicas:
-            raise UserError(
-                f"--{name} {getattr(config, name)} does not divide by the {replicas} replicas; "
-                f"give a multiple of {replicas}"
-            )
-    return strategy
-
-
-def agreement(strategy, several: bool):
-    """(share of the time, stop) of each worker → what all of them go by: the sums.
-
-    So the clock of the first one, and a signal to any of them, hold for all.
-    """
-    if not several:
-        return lambda time_share, stop: (time_share, stop)
-    import tensorflow as tf
-
-    local = len(strategy.extended.worker_devices)
-
-    def total(told):
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(told))
-
-    @tf.function
-    def agree(told):
-        return strategy.experimental_local_results(strategy.run(total, (told,)))[0]
-
-    def agreed(time_share: float, stop: bool):
-        told = agree(tf.constant([time_share / local, float(stop)])).numpy()
-        return float(told[0]), told[1] > 0
-
-    return agreed
-
-
-class Follower:
-    """What a worker other than the first has in a recorder's place: it counts, and listens to signals."""
-
-    seconds, max_seconds = 0.0, None
-
-    def __init__(self, step: int, total_steps: int):
-        self.step, self.total_steps = step, total_steps
-        self.interrupted: int | None = None
-
-    @property
-    def finished(self) -> bool:
-        return self.step >= self.total_steps or self.interrupted is not None
-
-    def after_step(self, step: int, values) -> None:
-        self.step = step
-
-    def __enter__(self):
-        from gan_common.runs.signals import StopSignals
-
-        self._signals = StopSignals(self._on_stop).__enter__()
-        return self
-
-    def __exit__(self, *_):
-        self._signals.__exit__()
-
-    def _on_stop(self, number: int) -> None:
-        self.interrupted = number
-
-
 def follow(gan, parts: Parts, config: Config, strategy, total_steps: int) -> int:
     """The training of a worker other than the first, which keeps the run's folder."""
-    from gan_common import runs
     from gan_common.runs import checkpoints
 
     start = 0

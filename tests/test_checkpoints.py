@@ -235,7 +235,7 @@ def test_a_row_that_was_cut_off_is_made_again(run):
     train(make_recorder(run, variable), variable, until=9)
     whole = run.metrics_file.read_bytes()
     run.metrics_file.write_bytes(whole + b"12,2.4,0.")  # killed in the middle of a row
-    (run.folder / "samples" / ".step-00000010.png.4711.tmp").write_bytes(b"half")
+    (run.folder / "samples" / ".4711-step-00000010.png").write_bytes(b"half")
     recorder = make_recorder(run, variable)
     assert recorder.restore() == 8
     assert run.metrics_file.read_bytes() == whole

@@ -86,15 +86,6 @@ def test_a_d_that_still_guesses_is_told_and_one_that_guesses_in_the_end_is_not()
     assert [f for step in range(1, 501) for f in watching.observe(step, guesses, True)] == []
 
 
-def test_the_state_of_a_run_from_before_guessing_was_watched_goes_on():
-    state = told(healthy, 100)[2].state()
-    del state["_told_apart"]
-    watching = Doctor(REAL)
-    watching.restore(state)
-    guesses = HEALTHY | {"d_loss": 1.386}
-    assert told(lambda _: guesses, 1000, watching=watching)[0] == []
-
-
 def test_smoothed_labels_have_a_least_loss_of_their_own():
     # −0.9 ln 0.9 − 0.1 ln 0.1
     assert doctor.least_loss("non_saturating", 0.9) == pytest.approx(0.3250830)

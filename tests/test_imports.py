@@ -61,7 +61,7 @@ FLOORS = (
     ("terms",),
     ("metrics", "sampling"),
     ("doctor",),
-    ("runs",),
+    ("drawing", "runs"),
     ("cli",),
     ("lessons", "modes"),
 )
@@ -161,9 +161,20 @@ def test_matplotlib_is_imported_where_figures_are_drawn():
 
 
 def test_both_packages_have_the_same_files():
-    """Who knows one knows the other; the K+1-class losses are ssgan_tf's alone."""
-    names = ("__init__", "config", "networks", "models", "train", "generate", "evaluate")
-    for package, more in (("keras_dcgan", ()), ("ssgan_tf", ("losses",))):
+    """Who knows one knows the other; what labels and several machines ask for is ssgan_tf's alone."""
+    names = (
+        "__init__",
+        "__main__",
+        "config",
+        "networks",
+        "models",
+        "train",
+        "generate",
+        "evaluate",
+    )
+    labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
+    machines = ("distribute", "replicas")
+    for package, more in (("keras_dcgan", ()), ("ssgan_tf", (*labels, *machines))):
         files = {path.stem for path in (ROOT / package).glob("*.py")}
         assert files == {*names, *more}, package
 

@@ -89,7 +89,7 @@ def test_a_killed_run_says_what_it_was_at(tmp_path):
     assert soak.found_in(tmp_path) == "sample"
     (tmp_path / "samples" / "step-00000020.png").touch()
     assert soak.found_in(tmp_path) == "step"
-    (tmp_path / "samples" / ".step-00000040.png.7.tmp").touch()
+    (tmp_path / "samples" / ".7-step-00000040.png").touch()
     assert soak.found_in(tmp_path) == "sample"
-    (tmp_path / "checkpoints" / ".step-00000030.tmp").mkdir()
+    (tmp_path / "checkpoints" / ".7-step-00000030").mkdir()
     assert soak.found_in(tmp_path) == "checkpoint"

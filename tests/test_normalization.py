@@ -119,3 +119,18 @@ def test_a_saved_model_needs_keras_alone(tmp_path):
     assert loaded.layers[3].momentum == 0.7
     other = keras.Sequential([keras.layers.Dense(2)])
     assert portable(other) is other
+
+
+@pytest.mark.parametrize("shape", [(16, 4, 4, 3), (16, 3)], ids=["images", "vectors"])
+def test_statistics_that_are_not_kept_stay_while_the_batchs_normalize(shape):
+    layer = BatchNormalization()
+    x = 5 + np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    layer.build(shape)
+    y = tf.function(lambda x: layer(x, training=True, keep_statistics=False))(x)
+    axes = tuple(range(len(shape) - 1))
+    np.testing.assert_allclose(np.mean(y, axis=axes), 0, atol=1e-5)
+    np.testing.assert_array_equal(layer.moving_mean, 0)
+    np.testing.assert_array_equal(layer.moving_variance, 1)
+    assert layer.momentum == 0.99
+    layer(x, training=True)
+    assert np.all(layer.moving_mean != 0)

@@ -149,7 +149,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(UserError, match=r"cannot write .*grid\.png \(No space left on device\)"):
+    with pytest.raises(UserError, match=r"grid\.png: cannot be written: No space left on device"):
         plotting.save_grid(path, solid(2))
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["grid.png"]
@@ -157,7 +157,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
 
 def test_a_folder_that_is_a_file_is_reported_in_one_line(tmp_path):
     (tmp_path / "samples").write_text("")
-    with pytest.raises(UserError, match=r"cannot write .*samples.grid.png") as caught:
+    with pytest.raises(UserError, match=r"samples.grid\.png: cannot be written") as caught:
         plotting.save_grid(tmp_path / "samples" / "grid.png", solid(1))
     assert "\n" not in str(caught.value)
 

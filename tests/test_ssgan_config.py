@@ -66,7 +66,7 @@ def test_the_presets_values_give_way_to_what_was_typed():
 def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
     for trick in ("r1", "weight_norm", "gradient_penalty"):
         assert resolve({"tricks": (trick,)}).tricks == (trick,)
-        with pytest.raises(UserError, match=r"fast on colour pictures: .*batch"):
+        with pytest.raises(UserError, match=r"fast on color images: .*batch"):
             resolve({"tricks": (trick,), "dataset": "cifar10"})
 
 

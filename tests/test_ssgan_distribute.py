@@ -15,7 +15,7 @@ import pytest
 from gan_common import cli, runs
 from gan_common.errors import UserError
 from gan_common.runs import checkpoints
-from ssgan_tf import models, train
+from ssgan_tf import distribute, models
 from ssgan_tf.config import Config, resolve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -172,16 +172,16 @@ def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
     if text is not None:
         monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(UserError, match="TF_CONFIG"):
-        train.cluster()
+        distribute.cluster()
 
 
 def test_without_distribution_there_is_one_replica():
-    assert train.make_strategy(resolve({})).num_replicas_in_sync == 1
-    assert train.agreement(None, several=False)(0.25, True) == (0.25, True)
+    assert distribute.make_strategy(resolve({})).num_replicas_in_sync == 1
+    assert distribute.agreement(None, several=False)(0.25, True) == (0.25, True)
 
 
 def test_a_follower_counts_and_obeys_signals():
-    with train.Follower(3, 5) as follower:
+    with distribute.Follower(3, 5) as follower:
         assert not follower.finished
         os.kill(os.getpid(), signal.SIGTERM)
         assert follower.finished

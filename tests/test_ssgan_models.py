@@ -1,16 +1,15 @@
 """The networks, the step that trains them, and the random views they are shown."""
 
-import itertools
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import tricks
+from gan_common import catalogue, tricks
 from gan_common.errors import UserError
-from ssgan_tf import losses, models, networks
-from ssgan_tf.config import TRICKS, resolve
+from ssgan_tf import losses, models, networks, noise, pseudo_labels
+from ssgan_tf.augment import augment
+from ssgan_tf.config import resolve
 
 RNG = np.random.default_rng(5)
 SEED = tf.constant([3, 1], tf.int64)
@@ -42,7 +41,7 @@ def changed(before, after):
 
 
 def test_shifts_move_whole_pixels_and_repeat_the_edge():
-    views = models.augment(GREY, ("shift",), SEED).numpy()
+    views = augment(GREY, ("shift",), SEED).numpy()
     padded = np.pad(tricks.scale_images(GREY), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
     for view, picture in zip(views, padded, strict=True):
         places = [picture[i : i + 12, j : j + 12] for i in range(5) for j in range(5)]
@@ -50,7 +49,7 @@ def test_shifts_move_whole_pixels_and_repeat_the_edge():
 
 
 def test_flips_give_the_picture_or_its_mirror_image():
-    views = models.augment(GREY, ("flip",), SEED).numpy()
+    views = augment(GREY, ("flip",), SEED).numpy()
     plain = tricks.scale_images(GREY)
     kept = [np.allclose(a, b) for a, b in zip(views, plain, strict=True)]
     mirrored = [np.allclose(a, b[:, ::-1]) for a, b in zip(views, plain, strict=True)]
@@ -59,24 +58,24 @@ def test_flips_give_the_picture_or_its_mirror_image():
 
 
 def test_affine_views_keep_the_range_and_follow_the_seed():
-    views = models.augment(GREY, ("shift", "affine"), SEED).numpy()
+    views = augment(GREY, ("shift", "affine"), SEED).numpy()
     assert np.abs(views).max() <= 1
-    np.testing.assert_array_equal(views, models.augment(GREY, ("shift", "affine"), SEED))
-    assert not np.allclose(views, models.augment(GREY, ("shift", "affine"), SEED + 1))
+    np.testing.assert_array_equal(views, augment(GREY, ("shift", "affine"), SEED))
+    assert not np.allclose(views, augment(GREY, ("shift", "affine"), SEED + 1))
     # A picture of one colour has only one view.
     flat = np.full((5, 12, 12, 1), 51, np.uint8)
-    np.testing.assert_allclose(models.augment(flat, ("affine",), SEED), -0.6, atol=1e-5)
+    np.testing.assert_allclose(augment(flat, ("affine",), SEED), -0.6, atol=1e-5)
 
 
 def test_cutout_blanks_a_box_of_half_the_side_at_most():
     white = np.full((20, 12, 12, 3), 255, np.uint8)
-    views = models.augment(white, ("cutout",), SEED).numpy()
+    views = augment(white, ("cutout",), SEED).numpy()
     blank = (views == 0).all(axis=3)
     assert set(np.unique(views)) == {0, 1}
     assert all(1 <= count <= 36 for count in blank.sum(axis=(1, 2)))
     assert blank.any(axis=2).sum(axis=1).max() == 6
     # What is done to colours goes before what moves the picture.
-    moved = models.augment(white, ("cutout", "flip"), SEED).numpy()
+    moved = augment(white, ("cutout", "flip"), SEED).numpy()
     kept = [
         np.array_equal(a, b) or np.array_equal(a, b[:, ::-1])
         for a, b in zip(moved, views, strict=True)
@@ -85,21 +84,21 @@ def test_cutout_blanks_a_box_of_half_the_side_at_most():
 
 
 def test_without_names_only_the_range_changes():
-    np.testing.assert_array_equal(models.augment(GREY, (), SEED), tricks.scale_images(GREY))
+    np.testing.assert_array_equal(augment(GREY, (), SEED), tricks.scale_images(GREY))
 
 
 def test_noise_layers_need_a_seed_and_have_the_moments_they_should():
     x = tf.ones((200, 50))
-    noise, dropout = networks.GaussianNoise(0.5), networks.Dropout(0.3)
-    assert noise(x) is x or np.array_equal(noise(x), x)
+    gaussian, dropout = noise.SeededGaussianNoise(0.5), noise.SeededDropout(0.3)
+    np.testing.assert_array_equal(gaussian(x), x)
     np.testing.assert_array_equal(dropout(x), x)
-    noisy, dropped = noise(x, seed=SEED).numpy(), dropout(x, seed=SEED).numpy()
+    noisy, dropped = gaussian(x, seed=SEED).numpy(), dropout(x, seed=SEED).numpy()
     assert noisy.mean() == pytest.approx(1, abs=0.02)
     assert noisy.std() == pytest.approx(0.5, abs=0.02)
     np.testing.assert_allclose(np.unique(dropped), [0, 1 / (1 - 77 / 256)], rtol=1e-6)
     assert dropped.mean() == pytest.approx(1, abs=0.02)
     assert (dropped == 0).mean() == pytest.approx(0.3, abs=0.02)
-    for layer, wrong in ((networks.GaussianNoise, -1), (networks.Dropout, 1)):
+    for layer, wrong in ((noise.SeededGaussianNoise, -1), (noise.SeededDropout, 1)):
         with pytest.raises(ValueError, match=f"Received.*{wrong}"):
             layer(wrong)
 
@@ -108,18 +107,18 @@ def test_noise_layers_need_a_seed_and_have_the_moments_they_should():
 
 
 def test_noise_of_a_table_is_normal_and_another_one_for_each_seed():
-    layer = networks.GaussianNoise(0.5, table=True)
+    layer = noise.SeededGaussianNoise(0.5, table=True)
     zeros = tf.zeros((100, 784))
-    noise = layer(zeros, SEED).numpy()
-    assert abs(noise.mean()) < 0.01
-    assert noise.std() == pytest.approx(0.5, abs=0.01)
-    z = noise / noise.std()
+    drawn = layer(zeros, SEED).numpy()
+    assert abs(drawn.mean()) < 0.01
+    assert drawn.std() == pytest.approx(0.5, abs=0.01)
+    z = drawn / drawn.std()
     assert (z**4).mean() == pytest.approx(3, abs=0.1)
-    np.testing.assert_array_equal(noise, layer(zeros, SEED))
+    np.testing.assert_array_equal(drawn, layer(zeros, SEED))
     others = [layer(zeros, SEED + i).numpy() for i in range(1, 6)]
     for other in others:  # of 78,400 pairs the correlation has a spread of 0.0036
-        assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 0.02
-    assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 0.02
+        assert abs(np.corrcoef(drawn.ravel(), other.ravel())[0, 1]) < 0.02
+    assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.02
     np.testing.assert_array_equal(layer(zeros), zeros)
     # More than half the table is drawn.
     large = layer(tf.zeros((1000, 784)), SEED).numpy()
@@ -193,9 +192,9 @@ def test_the_statistics_that_d_keeps_are_those_of_real_pictures_alone(preset, vi
     before = numbers([layers[place].moving_mean, layers[place].moving_variance])
     gan._judge_each(shown, SEED)
     x, seed = shown[kept], tf.random.fold_in(SEED, models.VIEWS.index(kept))
-    draws = itertools.count()
+    passing = networks._Passing(training=True, seed=seed)
     for layer in layers[:place]:
-        x = networks._apply(layer, x, True, seed, draws)
+        x = passing(layer, x)
     norm = layers[place]
     for was, now, batch in zip(
         before,
@@ -211,7 +210,7 @@ def test_the_colour_discriminator_of_fast_halves_the_side_three_times():
     gan = models.build(resolve({"dataset": "cifar10"}), (32, 32, 3), 10)
     convolutions, sides, x = [], [], tf.zeros((1, 32, 32, 3))
     for layer in gan.discriminator.body[:-1]:
-        x = networks._apply(layer, x, False, None, None)
+        x = networks._Passing(training=False, seed=None)(layer, x)
         if isinstance(layer, keras.layers.Conv2D):
             convolutions.append((layer.filters, layer.kernel_size[0]))
         if isinstance(layer, keras.layers.MaxPooling2D):
@@ -221,6 +220,15 @@ def test_the_colour_discriminator_of_fast_halves_the_side_three_times():
     assert x.shape == (1, 4, 4, 128)
 
 
+@pytest.mark.parametrize(
+    "layer", [noise.SeededGaussianNoise(0.5, table=True), noise.SeededDropout(0.3)]
+)
+def test_noise_layers_come_back_from_their_configuration(layer):
+    again = keras.layers.deserialize(keras.layers.serialize(layer))
+    x = tf.constant(RNG.normal(size=(6, 50)), tf.float32)
+    np.testing.assert_array_equal(again(x, SEED), layer(x, SEED))
+
+
 def test_a_reference_batch_is_the_generators_alone():
     gan = build((16, 16, 3), COLOURED, preset="reference", tricks=("virtual_batch_norm",))
     kinds = {type(layer).__name__ for layer in gan.discriminator.body}
@@ -228,7 +236,7 @@ def test_a_reference_batch_is_the_generators_alone():
     assert "VirtualBatchNormalization" not in kinds
 
 
-@pytest.mark.parametrize("trick", TRICKS)
+@pytest.mark.parametrize("trick", catalogue.names("ssgan_tf"))
 def test_every_trick_takes_a_step_and_draws(trick):
     preset = {"instance_norm": "reference"}.get(trick, "fast")
     gan = build(tricks=(trick,), preset=preset)
@@ -254,7 +262,7 @@ def test_tricks_change_what_they_say():
         return {k: float(v) for k, v in step(gan).items()}, gan
 
     _, gan = first_step("replay")
-    assert int(gan.replay.size) == 8
+    assert int(gan.terms.replay.size) == 8
     assert "replay" in gan.checkpoint_variables()
     _, gan = first_step("sgd_discriminator")
     assert isinstance(gan.discriminator_optimizer, keras.optimizers.SGD)
@@ -288,25 +296,25 @@ def test_consistency_by_hand():
     logits = tf.constant([[0.0, 0.0, 9.0], [5.0, 0.0, 0.0]])
     with tf.GradientTape() as tape:
         tape.watch([target, logits])
-        loss, share = models._consistency(target, logits, threshold=0.95)
+        loss, share = pseudo_labels.consistency_loss(target, logits, threshold=0.95)
     np.testing.assert_allclose([loss, share], [np.log(2) / 2, 0.5], rtol=1e-6)
     to_target, to_logits = tape.gradient(loss, [target, logits])
     assert to_target is None
     np.testing.assert_allclose(to_logits, [[0.25, -0.25, 0], [0, 0, 0]], atol=1e-6)
-    assert models._consistency(target, logits, threshold=0.5)[1] == 1
+    assert pseudo_labels.consistency_loss(target, logits, threshold=0.5)[1] == 1
 
 
 def test_entropy_by_hand():
     logits = tf.constant([[0.0, 0.0, 5.0], [np.log(3.0), 0.0, -5.0]])
     halves, quarters = np.log(2), -0.75 * np.log(0.75) - 0.25 * np.log(0.25)
-    np.testing.assert_allclose(models._entropy(logits), (halves + quarters) / 2, rtol=1e-5)
+    np.testing.assert_allclose(losses.class_entropy(logits), (halves + quarters) / 2, rtol=1e-5)
 
 
 def test_each_generated_picture_is_compared_with_the_nearest_real_one():
     real, fake = RNG.normal(size=(2, 6, 4, 4, 1)).astype(np.float32)
     distances = ((fake[:, None] - real[None]) ** 2).sum(axis=(2, 3, 4))
     expected = np.abs(fake - real[distances.argmin(axis=1)]).mean()
-    np.testing.assert_allclose(models._to_nearest(real, fake), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses.distance_to_nearest(real, fake), expected, rtol=1e-5)
 
 
 # ----------------------------------------------------------------------------------- step
@@ -319,7 +327,7 @@ def test_the_step_takes_the_gradients_of_the_written_losses():
         gan.generator.trainable_variables,
         gan.discriminator.trainable_variables,
     )
-    latents = gan.draw_latents(8, gan._seeds(1)[0])
+    latents = gan.draw_latents(8, gan._seeds().latents)
     with tf.GradientTape(persistent=True) as tape:
         fake = gan.generator(latents, training=True)
         (_, labelled), (real_features, real), (fake_features, generated) = (
@@ -352,36 +360,36 @@ def test_the_teacher_is_d_with_its_averaged_weights_and_learns_from_nobody():
         step(gan, COLOURED)
         gan.end_step()
     gan.set_schedule(tf.constant(0.0))  # as at the beginning of the next step
-    judged = np.array(gan.teacher(tricks.scale_images(COLOURED))[1])
+    judged = np.array(gan.teacher.network(tricks.scale_images(COLOURED))[1])
     np.testing.assert_allclose(judged, gan.logits(COLOURED)[:, :-1], atol=1e-5)
     assert not np.allclose(judged, gan.logits(COLOURED, averaged=False)[:, :-1], atol=1e-3)
-    before = numbers(gan.teacher.variables)
+    before = numbers(gan.teacher.network.variables)
     values = step(gan, COLOURED)
     assert values["sure_share"] == 1
-    assert not any(changed(before, numbers(gan.teacher.variables)))
+    assert not any(changed(before, numbers(gan.teacher.network.variables)))
     kept = {id(v) for group in gan.checkpoint_variables().values() for v in group}
-    assert not kept & {id(v) for v in gan.teacher.variables}  # the average is kept
+    assert not kept & {id(v) for v in gan.teacher.network.variables}  # the average is kept
     assert build((16, 16, 3), COLOURED, dataset="cifar10", baseline=True).teacher is None
 
 
 def test_what_is_taught_has_the_classes_as_often_as_the_labels_by_hand():
     gan = build((16, 16, 3), COLOURED, dataset="cifar10")
     p = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]], np.float32)
-    gan.teacher = lambda images, training: (None, tf.math.log(p))
-    taught = gan._taught(None, np.array([0, 1, 1, 2]))
+    gan.teacher.network = lambda images, training: (None, tf.math.log(p))
+    taught = gan.teacher.targets(None, np.array([0, 1, 1, 2]))
     by_label = 0.99 / 3 + 0.01 * np.array([0.25, 0.5, 0.25])
     by_teacher = 0.99 / 3 + 0.01 * p.mean(axis=0)
     expected = p * by_label / by_teacher
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(taught, expected, rtol=1e-5)
-    np.testing.assert_allclose(gan.class_shares, [by_label, by_teacher], rtol=1e-6)
+    np.testing.assert_allclose(gan.teacher.class_shares, [by_label, by_teacher], rtol=1e-6)
 
 
 def test_the_game_may_have_fewer_pictures_than_a_step_sees():
     gan = build((16, 16, 3), COLOURED, dataset="cifar10", game_batch=2)
     seen = {}
     judge = gan._judge_each
-    gan._judge_each = lambda views, seed: seen.update(views) or judge(views, seed)
+    gan._judge_each = lambda views, *more: seen.update(views) or judge(views, *more)
     step(gan, COLOURED)
     sizes = {name: len(view) for name, view in seen.items()}
     assert sizes == {"labelled": 4, "real": 2, "fake": 2, "strong": 8}

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from gan_common.errors import UserError
 from gan_common.metrics import features
 from gan_common.runs import recorder
 from gan_common.runs.recorder import Recorder
-from ssgan_tf import evaluate, generate, models, train
+from ssgan_tf import evaluate, generate, models, sweep, train
+from ssgan_tf import parts as parts_of
 from ssgan_tf.config import Config, resolve, resumed
 
 TINY = {
@@ -75,7 +77,7 @@ def finished(tmp_path_factory):
 
 def test_labels_are_balanced_held_out_pictures_apart_and_the_pool_without_labels():
     dataset = data.load("mnist5k", None, 12)
-    parts = train.divide(dataset, resolve(TINY))
+    parts = parts_of.divide(dataset, resolve(TINY))
     np.testing.assert_array_equal(np.bincount(parts.y_labelled), [2] * 10)
     np.testing.assert_array_equal(parts.x_labelled, dataset.x_train[parts.labelled])
     np.testing.assert_array_equal(np.bincount(parts.y_held), [5] * 10)
@@ -83,9 +85,9 @@ def test_labels_are_balanced_held_out_pictures_apart_and_the_pool_without_labels
     pool = {picture.tobytes() for picture in parts.x_unlabelled}
     assert all(picture.tobytes() in pool for picture in parts.x_labelled)
     assert sum(picture.tobytes() in pool for picture in parts.x_held) <= 1  # twins in the data
-    again = train.divide(dataset, resolve({**TINY, "baseline": True}))
+    again = parts_of.divide(dataset, resolve({**TINY, "baseline": True}))
     np.testing.assert_array_equal(again.labelled, parts.labelled)
-    other = train.divide(dataset, resolve({**TINY, "seed": 2}))
+    other = parts_of.divide(dataset, resolve({**TINY, "seed": 2}))
     assert not np.array_equal(other.labelled, parts.labelled)
 
 
@@ -96,12 +98,12 @@ def test_a_folder_of_unlabelled_pictures_is_the_pool():
         x, y, x, y, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=x[:5] + np.uint8(100)
     )
     config = resolve({"dataset": "folder:x", "held_out": 4})
-    parts = train.divide(dataset, config)
+    parts = parts_of.divide(dataset, config)
     assert len(parts.y_labelled) == 36  # all of them are labelled where there is a pool
     assert sorted(parts.x_unlabelled[:, 0, 0, 0])[-5:] == [100, 101, 102, 103, 104]
     assert len(parts.x_unlabelled) == 41
     with pytest.raises(UserError, match="only 40"):
-        train.divide(dataset, resolve({"dataset": "folder:x", "held_out": 40}))
+        parts_of.divide(dataset, resolve({"dataset": "folder:x", "held_out": 40}))
 
 
 def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
@@ -113,7 +115,7 @@ def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
     config = resolve({"dataset": "folder:x", "held_out": 4, "labels": "4"})
     for unlabelled in (None, pool):
         parts, expected = (
-            train.divide(
+            parts_of.divide(
                 data.Dataset(*arrays, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=more),
                 config,
             )
@@ -132,16 +134,16 @@ def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
 
 def test_the_stream_is_taken_up_at_any_step():
     x = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
-    parts = train.Parts(np.arange(6), x[:6], np.arange(6, dtype=np.int32), x, x[:0], x[:0])
+    parts = parts_of.Parts(np.arange(6), x[:6], np.arange(6, dtype=np.int32), x, x[:0], x[:0])
     config = resolve({**TINY, "labelled_batch": 4})
-    whole = [(a[0].numpy(), b[0].numpy()) for a, b in train.stream(parts, config, 0).take(12)]
-    later = [(a[0].numpy(), b[0].numpy()) for a, b in train.stream(parts, config, 7).take(5)]
+    whole = [(a[0].numpy(), b[0].numpy()) for a, b in parts_of.stream(parts, config, 0).take(12)]
+    later = [(a[0].numpy(), b[0].numpy()) for a, b in parts_of.stream(parts, config, 7).take(5)]
     for (a, b), (c, d) in zip(whole[7:], later, strict=True):
         np.testing.assert_array_equal(a, c)
         np.testing.assert_array_equal(b, d)
     # Fewer labels than a batch takes: each step has all of them.
     few = resolve({**TINY, "labelled_batch": 40})
-    (pictures, labels), (unlabelled,) = next(iter(train.stream(parts, few, 0)))
+    (pictures, labels), (unlabelled,) = next(iter(parts_of.stream(parts, few, 0)))
     assert sorted(labels.numpy()) == list(range(6))
     np.testing.assert_array_equal(pictures[:, 0, 0, 0], labels)
     assert unlabelled.shape == (8, 1, 1, 1)
@@ -157,7 +159,7 @@ def test_a_run_leaves_what_it_should(finished):
     summary = json.loads((finished / "summary.json").read_text())
     assert (summary["steps"], summary["labels"], summary["seed"]) == (6, 20, 1)
     dataset = data.load("mnist5k", None, 12)
-    expected = train.divide(dataset, resolve(TINY)).labelled
+    expected = parts_of.divide(dataset, resolve(TINY)).labelled
     np.testing.assert_array_equal(np.load(finished / "labelled.npy"), expected)
     for name in ("samples.gif", "curves.png", "samples/step-00000006.png"):
         assert (finished / name).stat().st_size > 0
@@ -294,12 +296,12 @@ def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_p
         done.append(config)
         error = 0.2 if config.baseline else 0.01 * config.seed
         summary = {"test_error": error, "steps": config.steps or 77}
-        files.write_json(train.Path(config.run_dir) / "summary.json", summary)
+        files.write_json(Path(config.run_dir) / "summary.json", summary)
         return 0
 
     monkeypatch.setattr(train, "train", pretend)
     given = {"run_dir": str(tmp_path), "max_minutes": 1.0, "generator_lr": 1e-3}
-    assert train.sweep(given, ("50", "100"), 2) == 0
+    assert sweep.sweep(given, ("50", "100"), 2) == 0
     kinds = [(config.labels, config.seed, config.baseline, config.steps) for config in done]
     expected = [("50", 1, False, None), ("50", 1, True, 77), ("50", 2, False, None)]
     assert kinds[:3] == expected
@@ -308,14 +310,14 @@ def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_p
     assert table["SSGAN, 50 labels"] == [1.0, 2.0]
     assert table["baseline, 100 labels"] == [20.0, 20.0]
     assert (tmp_path / "errors.png").stat().st_size > 0
-    assert train.sweep(given, ("50", "100"), 2) == 0  # everything is there
+    assert sweep.sweep(given, ("50", "100"), 2) == 0  # everything is there
     assert len(done) == 8
 
 
 @pytest.mark.parametrize("name", ["labels", "baseline", "resume"])
 def test_flags_that_a_sweep_sets_are_refused(name):
     with pytest.raises(UserError, match=name):
-        train.sweep({name: "x"}, ("50",), 1)
+        sweep.sweep({name: "x"}, ("50",), 1)
 
 
 def test_progress_tells_nothing_of_what_is_still_to_come():

@@ -1,7 +1,5 @@
 """The layers of gan_common.tricks against NumPy oracles, and through everything that a layer must survive."""
 
-import contextlib
-
 import keras
 import numpy as np
 import pytest
@@ -414,20 +412,10 @@ def test_statistics_start_as_those_of_a_batch():
     np.testing.assert_allclose(model(x), model(x, training=True), atol=1e-6)
 
 
-def test_frozen_statistics_stay_while_the_batchs_normalise():
-    model = keras.Sequential([keras.layers.Dense(3), keras.layers.BatchNormalization()])
-    x = 5 + normal(16, 4)
-    model(x)
-    norm = model.layers[1]
-    with tricks.frozen_statistics(model.layers):
-        traced = tf.function(lambda x: model(x, training=True))
-        y = traced(x)
-    np.testing.assert_allclose(np.mean(y, axis=0), 0, atol=1e-5)
-    np.testing.assert_array_equal(norm.moving_mean, 0)
-    np.testing.assert_array_equal(norm.moving_variance, 1)
-    assert norm.momentum == 0.99
-    model(x, training=True)
-    assert np.all(norm.moving_mean != 0)
+def test_statistics_are_not_started_while_a_graph_is_traced():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.BatchNormalization()])
+    with pytest.raises(RuntimeError, match=r"outside tf\.function"):
+        tf.function(lambda x: tricks.start_statistics(model, x))(normal(3, 4))
 
 
 # --------------------------------------------------------------------------------------- weight normalisation
@@ -702,16 +690,16 @@ def test_weights_normalised_once_serve_several_calls_alike():
     layer(x[0])
     variables = layer.trainable_variables
     results = []
-    for context in (contextlib.nullcontext, tricks.normalised_once):
-        with tf.GradientTape() as tape, context():
-            outputs = [layer(batch) for batch in x]
+    for once in (False, True):
+        with tf.GradientTape() as tape:
+            kernel = layer.normalized_kernel() if once else None
+            outputs = [layer(batch, kernel=kernel) for batch in x]
             loss = tf.add_n([tf.reduce_sum(tf.square(y)) for y in outputs])
         results.append([*outputs, *tape.gradient(loss, variables)])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-    # Outside of the block new weights hold at once.
-    with tricks.normalised_once():
-        before = layer(x[0]).numpy()
+    # Without the argument new weights hold at once.
+    before = layer(x[0], kernel=layer.normalized_kernel()).numpy()
     layer.g.assign(2 * layer.g)
     layer.layer.bias.assign(2 * layer.layer.bias)
     np.testing.assert_allclose(layer(x[0]), 2 * before, rtol=1e-5, atol=1e-6)

@@ -10,37 +10,58 @@ import types
 import typing
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
 from gan_common.errors import UserError
 
 
-def flag(default, help: str, choices: Sequence[str] | None = None, lower=None, upper=None):
-    """A dataclass field that is also a flag.  `lower` and `upper` are inclusive bounds."""
+def flag(
+    default: Any,
+    help: str,
+    choices: Sequence[str] | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+    *,
+    since: str | None = None,
+    on_resume: bool = False,
+) -> Any:
+    """A dataclass field that is also a flag.
+
+    Args:
+        default: its value when nothing is typed.
+        help: in a line, for `--help`.
+        choices: the values that it may have.
+        lower, upper: inclusive bounds.
+        since: the version of this project in which it came, unless that is the first: a run of an earlier one
+            did what the default does.
+        on_resume: whether it may be given anew with --resume.
+    """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
+    metadata |= {"since": since, "on_resume": on_resume}
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _name(field) -> str:
+def flag_name(field: dataclasses.Field) -> str:
     """A field's flag: `break_` is --break, a word that Python keeps for itself."""
     return field.name.rstrip("_")
 
 
-def _base_type(annotation) -> type:
+def base_type(annotation: Any) -> type:
     """`int | None` -> int, `tuple[str, ...]` -> tuple."""
     if isinstance(annotation, types.UnionType):
         annotation = next(t for t in typing.get_args(annotation) if t is not types.NoneType)
     return typing.get_origin(annotation) or annotation
 
 
-def _define(config_class, values: flags.FlagValues) -> None:
+def _define(config_class: type, values: flags.FlagValues) -> None:
     hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
-        kind, meta = _base_type(hints[field.name]), field.metadata
+        kind, meta = base_type(hints[field.name]), field.metadata
         # The flag's own default is None: so a value that was typed is told from one that was not.
         default = "" if field.default in (None, ()) else f" (default: {field.default})"
-        common = {"name": _name(field), "default": None, "help": meta["help"] + default}
+        common = {"name": flag_name(field), "default": None, "help": meta["help"] + default}
         bounds = {"lower_bound": meta["lower"], "upper_bound": meta["upper"]}
         if meta["choices"]:
             flags.DEFINE_enum(enum_values=list(meta["choices"]), flag_values=values, **common)
@@ -56,7 +77,7 @@ def _define(config_class, values: flags.FlagValues) -> None:
             flags.DEFINE_string(flag_values=values, **common)
 
 
-def parse(config_class, argv: Sequence[str], usage: str) -> dict:
+def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]:
     """What the person typed, as a dict of the fields that were given.
 
     Args:
@@ -70,7 +91,7 @@ def parse(config_class, argv: Sequence[str], usage: str) -> dict:
     """
     values = flags.FlagValues()
     _define(config_class, values)
-    fields = {_name(f): f.name for f in dataclasses.fields(config_class)}
+    fields = {flag_name(f): f.name for f in dataclasses.fields(config_class)}
     names = list(fields)
     if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
         print(usage.strip() + "\n")

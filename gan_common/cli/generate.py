@@ -1,15 +1,19 @@
 """What `generate` asks for and writes, the same for both packages."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gan_common import files, plotting, sampling
 from gan_common.cli.flags import flag
 from gan_common.cli.flags import parse as parse_flags
+from gan_common.cli.saved import saved
 from gan_common.errors import UserError
-from gan_common.sampling import FRAMES, WALKS, parse_arithmetic
+from gan_common.runs.run import Run
+from gan_common.sampling import FRAMES, WALKS, Generator, parse_arithmetic
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +36,33 @@ class Options:
         return [name for name in ("nice", "interpolate", "arithmetic") if getattr(self, name)]
 
 
-def parse(argv, usage: str) -> Options:
+def command(
+    argv: Sequence[str],
+    usage: str,
+    config_class: type,
+    restore: Callable[..., Any],
+    check: Callable[[Any], None] = lambda config: None,
+) -> None:
+    """Restore a run's generator and write what is asked for.
+
+    Args:
+        argv, usage, config_class, restore: as of `evaluate.command`.
+        check: refuses a configuration that has nothing to draw.
+    """
+    options = parse(argv, usage)
+    config = saved(config_class, options.run_dir)
+    check(config)
+
+    import gan_common.quiet  # noqa: F401
+
+    run = Run(Path(str(options.run_dir)))
+    image_shape, class_names = run.dataset_facts()
+    gan = restore(run, config, image_shape, len(class_names), options.checkpoint)
+    for path in write(options, gan, class_names, run.folder):
+        print(path)
+
+
+def parse(argv: Sequence[str], usage: str) -> Options:
     """The options of what was typed.
 
     Raises:
@@ -51,7 +81,9 @@ def parse(argv, usage: str) -> Options:
     return options
 
 
-def write(options: Options, generator, class_names, folder: Path) -> list[Path]:
+def write(
+    options: Options, generator: Generator, class_names: Sequence[str], folder: Path
+) -> list[Path]:
     """Write what the options ask for, into `folder` unless they name a file; the files written."""
     label = find_label(options.label, class_names, generator.conditional)
     modes = options.modes()
@@ -87,12 +119,12 @@ def write(options: Options, generator, class_names, folder: Path) -> list[Path]:
     return [out, out.with_suffix(".gif")]
 
 
-def _save_arrays(path: Path, **arrays) -> None:
+def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
     with open(path, "wb") as file:  # given a name, NumPy would add .npz to it
         np.savez_compressed(file, **arrays)
 
 
-def find_label(text: str | None, class_names, conditional: bool) -> int | None:
+def find_label(text: str | None, class_names: Sequence[str], conditional: bool) -> int | None:
     """The class that was asked for, by name or by number; None when none was."""
     if text is None:
         return None

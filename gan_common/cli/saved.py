@@ -4,19 +4,17 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
-from gan_common.cli.flags import _base_type
+from gan_common.cli.flags import base_type, flag_name
 from gan_common.errors import UserError
 
-# Flags that came after the first runs, whose configurations lack them.
-NEW = (
-    "on_failure", "discriminator_kernel", "updates",
-    "consistency_threshold", "consistency_target", "labels_first",
-)  # fmt: skip
+T = TypeVar("T")
 
 
-def from_json(config_class, path: Path):
+def from_json(config_class: type[T], path: Path) -> T:
     """The configuration that a run saved, checked field by field."""
     try:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -32,7 +30,7 @@ def from_json(config_class, path: Path):
         # A run that is older than a flag did what the flag's default does.
         for field in dataclasses.fields(config_class):
             optional = field.default is None and isinstance(hints[field.name], types.UnionType)
-            if optional or field.name in NEW:
+            if optional or field.metadata["since"]:
                 saved.setdefault(field.name, field.default)
         missing = sorted(set(hints) - set(saved))
         if missing:
@@ -47,8 +45,8 @@ def from_json(config_class, path: Path):
         ) from error
 
 
-def _checked(field, annotation, value):
-    kind, meta = _base_type(annotation), field.metadata
+def _checked(field: dataclasses.Field, annotation: Any, value: Any) -> Any:
+    kind, meta = base_type(annotation), field.metadata
     if kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)
     if value is None and isinstance(annotation, types.UnionType):
@@ -67,7 +65,7 @@ def _checked(field, annotation, value):
     return value
 
 
-def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
+def saved(config_class: type[T], run_dir: str | None, title: str = "--run_dir") -> T:
     """The configuration that a run was started with.
 
     Raises:
@@ -81,24 +79,19 @@ def saved(config_class, run_dir: str | None, title: str = "--run_dir"):
     return from_json(config_class, path)
 
 
-# What --resume may change: how long the run goes on, and where its data lies.
-RESUME_MAY_CHANGE = (
-    *("resume", "data_dir", "epochs", "steps", "max_minutes", "on_failure", "evaluate", "json"),
-)
-
-
-def resumed(config_class, given: dict):
+def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
     """The saved configuration of `given["resume"]`, with what a person may change on resuming.
 
     Raises:
         UserError: when a flag contradicts the run, or there is no run.
     """
     config = saved(config_class, given["resume"], "--resume")
+    fields = {field.name: field for field in dataclasses.fields(config_class)}
+    changed = {name: v for name, v in given.items() if fields[name].metadata["on_resume"]}
     for name, value in given.items():
-        if name not in RESUME_MAY_CHANGE and getattr(config, name) != value:
+        if name not in changed and getattr(config, name) != value:
             raise UserError(
                 f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
-                f"not {value!r}; leave --{name.rstrip('_')} out, or start a new run"
+                f"not {value!r}; leave --{flag_name(fields[name])} out, or start a new run"
             )
-    changed = {k: v for k, v in given.items() if k in RESUME_MAY_CHANGE}
     return dataclasses.replace(config, **changed)

@@ -14,7 +14,9 @@ class TrainingConfig:
         "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, shapes:perspective, "
         "shapes:structure or folder:PATH",
     )
-    data_dir: str | None = flag(None, "folder with the data set's files (else $GAN_DATA_DIR)")
+    data_dir: str | None = flag(
+        None, "folder with the data set's files (else $GAN_DATA_DIR)", on_resume=True
+    )
     image_size: int | None = flag(
         None,
         "height and width in pixels (default: the data's own, 32 for folder:)",
@@ -23,7 +25,9 @@ class TrainingConfig:
     )
     preset: str | None = flag(None, "networks and hyper-parameters that belong together")
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
-    epochs: int = flag(20, "passes over the training pictures", lower=1, upper=10**9)
+    epochs: int = flag(
+        20, "passes over the training pictures", lower=1, upper=10**9, on_resume=True
+    )
     batch_size: int = flag(128, "pictures in a step", lower=2)
     seed: int = flag(1, "fixes initialisation, order, labels and noise", lower=0, upper=2**31 - 1)
     precision: str = flag(
@@ -32,11 +36,15 @@ class TrainingConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     run_dir: str | None = flag(None, "folder for the run (default: a new one under runs/)")
-    resume: str | None = flag(None, "folder of a run to go on with")
-    max_minutes: float | None = flag(None, "stop training after this time", lower=0.001)
+    resume: str | None = flag(None, "folder of a run to go on with", on_resume=True)
+    max_minutes: float | None = flag(
+        None, "stop training after this time", lower=0.001, on_resume=True
+    )
     on_failure: str = flag(
         "warn",
         "when the training is not healthy: say so; also pause D while it is ahead; or slow it, and both "
         "nets where steps overshoot; or stop",
         choices=("warn", "pause", "lower_lr", "stop"),
+        since="0.2",
+        on_resume=True,
     )

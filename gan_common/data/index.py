@@ -5,7 +5,6 @@ be read.  Its name follows from every picture's name, size and time of change, s
 has changed is read anew.  Reading in place takes no memory that the system could not take back.
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_common.files import cache_dir
+from gan_common.files import cache_dir, whole
 
 VERSION = 1  # of how pictures are decoded: another one makes every index anew
 ROOM_LEFT = 2**28  # bytes that an index must leave on the disk
@@ -86,22 +85,12 @@ def _check_room(folder: Path, needed: int) -> None:
 
 
 def _build(pixels: Path, total: int, decode: Decode) -> None:
-    """Write both files under temporary names, then rename them: the JSON last, it vouches for the other."""
-    facts = pixels.with_suffix(".json")
-    temporary = [path.with_name(f".{os.getpid()}-{path.name}") for path in (pixels, facts)]
-    try:
-        with open(temporary[0], "wb") as file:
+    """Write both files, then rename them: the JSON last, it vouches for the other."""
+    with whole(pixels.with_suffix(".json")) as facts:
+        with whole(pixels) as temporary, open(temporary, "wb") as file:
             good, bad = decode(lambda picture: file.write(np.ascontiguousarray(picture)))
-            file.flush()
-            os.fsync(file.fileno())
         skipped = sorted(set(range(total)) - set(good))
-        temporary[1].write_text(json.dumps({"skipped": skipped, "bad": bad}), encoding="utf-8")
-        os.replace(temporary[0], pixels)
-        os.replace(temporary[1], facts)
-    finally:
-        for path in temporary:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        facts.write_text(json.dumps({"skipped": skipped, "bad": bad}), encoding="utf-8")
 
 
 def _open(pixels: Path, total: int, size: int):

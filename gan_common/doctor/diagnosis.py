@@ -475,7 +475,6 @@ class Doctor:
 
     def restore(self, state: Mapping) -> None:
         """Go on from a `state`."""
-        state = {"_told_apart": True, **state}  # runs from before it was kept
         for name in self._KEPT:
             value = state[name]
             setattr(self, name, value.copy() if isinstance(value, dict | list) else value)

@@ -1,7 +1,8 @@
 """Nearest upsampling and a convolution in one, at a fraction of the multiplications."""
 
 import numbers
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -120,7 +121,7 @@ class UpsampleConv2D(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Sequence[int | None]) -> None:
         if len(input_shape) != 4 or input_shape[-1] is None:
             raise ValueError(
                 "UpsampleConv2D takes (batch, height, width, channels) with known channels. "
@@ -152,7 +153,7 @@ class UpsampleConv2D(keras.layers.Layer):
         folded = tf.transpose(folded, (0, 1, 4, 2, 3, 5))  # channels before the two phases
         return tf.reshape(folded, (len(rows), len(columns), channels, self.scale**2 * filters))
 
-    def call(self, inputs):
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = self._folds
         kernel = tf.cast(self._folded_kernel(), inputs.dtype)
         if rows.padding == columns.padding == (1, 1) and kernel.shape[:2] == (3, 3):
@@ -173,7 +174,7 @@ class UpsampleConv2D(keras.layers.Layer):
             outputs = _add_bias(outputs, tf.convert_to_tensor(self.bias))
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape
         return (
             batch,
@@ -182,7 +183,7 @@ class UpsampleConv2D(keras.layers.Layer):
             self.filters,
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -5,7 +5,6 @@ needed and no global state is touched; grids and GIFs are Pillow's alone.  A fil
 name only when it is complete, and pictures are kept small enough for a repository.
 """
 
-import contextlib
 import io
 import math
 import os
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
+from gan_common import files
 from gan_common.errors import UserError
 
 _BACKGROUND = 216  # light grey: sets off black pictures and white ones
@@ -120,7 +120,7 @@ def save_grid(
     while len(data) > _MAX_PICTURE_BYTES:
         data = _encode(picture.reduce(shrink).quantize(256), "PNG", optimize=True)
         shrink += 1
-    _write(path, data)
+    files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
 
 
 def save_gif(
@@ -167,7 +167,7 @@ def save_gif(
             pictures = spread(pictures, max(2, len(pictures) * 3 // 4))
         else:
             break
-    _write(path, data)
+    files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
 
 
 def loss_curves(
@@ -570,22 +570,6 @@ def _encode(picture, file_format, **options):
     return buffer.getvalue()
 
 
-def _write(path, data):
-    """Writes under a temporary name in the same folder, then renames: no half-written file."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise UserError(
-            f"cannot write {path} ({error.strerror}): make room there, or choose another folder"
-        ) from error
-
-
 def _figure(width, height, rows=1, title=""):
     from matplotlib.figure import Figure
 
@@ -607,7 +591,7 @@ def save_figure(path, figure, true_colours=False):
     data = _encode(picture, "PNG", optimize=True) if true_colours else b""
     if not 0 < len(data) <= _MAX_PICTURE_BYTES:
         data = _encode(picture.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
-    _write(path, data)
+    files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
 
 
 def _curve(ax, steps, values, label, colour):

@@ -10,17 +10,18 @@ One is written under a temporary name, put on the disk, and renamed.  The last t
 import hashlib
 import json
 import math
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from gan_common import files
 from gan_common.errors import UserError
+from gan_common.runs.run import step_name, step_of
 
 KEPT = 3  # besides the best
 MAX_MANIFEST_BYTES = 10_000_000
@@ -46,7 +47,7 @@ class Checkpoints:
         variables: name → list of Keras or TensorFlow variables: nets, optimisers, averages, step.
     """
 
-    def __init__(self, run, variables: Mapping[str, Sequence]):
+    def __init__(self, run: Any, variables: Mapping[str, Sequence]):
         self.run = run
         self.folder = run.folder / "checkpoints"
         self._variables = {
@@ -66,31 +67,27 @@ class Checkpoints:
         Raises:
             UserError: when the disk is full or read-only; the earlier checkpoints are left as they were.
         """
-        final = self.folder / f"step-{step:08d}"
+        final = self.folder / step_name(step)
         if final.exists() and not self._problem(final):
             return final  # resumed, and stopped again before the next step
-        temporary = self.folder / f".step-{step:08d}.tmp"
         try:
-            self._drop_unfinished()
-            temporary.mkdir(parents=True)
-            self._checkpoint.write(str(temporary / "variables"))
-            manifest = {
-                "step": step,
-                "state": state,
-                "quality": quality,
-                "of": self.run.identity(),
-                "shapes": self._shapes(),
-                "sha256": {p.name: _digest(p) for p in sorted(temporary.iterdir())},
-            }
-            manifest["signature"] = _signature(manifest)
-            (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-            for path in (*temporary.iterdir(), temporary):
-                files.sync(path)
-            shutil.rmtree(final, ignore_errors=True)
-            os.replace(temporary, final)
-            files.sync(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            files.drop_unfinished(self.folder)
+            with files.whole(final) as temporary:
+                temporary.mkdir()
+                self._checkpoint.write(str(temporary / "variables"))
+                manifest = {
+                    "step": step,
+                    "state": state,
+                    "quality": quality,
+                    "of": self.run.identity(),
+                    "shapes": self._shapes(),
+                    "sha256": {p.name: _digest(p) for p in sorted(temporary.iterdir())},
+                }
+                manifest["signature"] = _signature(manifest)
+                content = json.dumps(manifest)
+                (temporary / "manifest.json").write_text(content, encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
-            shutil.rmtree(temporary, ignore_errors=True)
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
             raise UserError(
                 f"{final}: the checkpoint cannot be written ({reason}); the earlier ones are intact: "
@@ -104,8 +101,8 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """Checkpoints on disk, oldest first."""
-        found = (p for p in self.folder.glob("step-*") if p.name.removeprefix("step-").isdecimal())
-        return sorted((p for p in found if p.is_dir()), key=lambda p: (len(p.name), p.name))
+        found = (path for path in self.folder.glob("step-*") if step_of(path) is not None)
+        return sorted((path for path in found if path.is_dir()), key=step_of)
 
     def best(self) -> Path | None:
         """The checkpoint of the lowest `quality`, the later one of two equal ones; None if none has any."""
@@ -164,18 +161,13 @@ class Checkpoints:
                     return name
         return None
 
-    def _drop_unfinished(self) -> None:
-        """Remove what a process that was killed while it wrote a checkpoint left behind."""
-        for path in self.folder.glob(".step-*.tmp"):
-            shutil.rmtree(path, ignore_errors=True)
-
     def _shapes(self) -> dict[str, list]:
         return {name: [list(v.shape) for v in group] for name, group in self._variables.items()}
 
     def _difference(self, manifest: Mapping) -> str | None:
         """In words, how the training that a checkpoint is of differs from this one, if it does."""
         mine = self.run.identity()
-        theirs = {name: value for name, value in manifest.get("of", {}).items() if name in mine}
+        theirs = {name: value for name, value in manifest["of"].items() if name in mine}
         different = [
             f"it has {name}={value!r}, this run {name}={mine[name]!r}"
             for name, value in theirs.items()
@@ -183,7 +175,7 @@ class Checkpoints:
         ]
         if different:
             return ", ".join(different)
-        for name, shapes in manifest.get("shapes", {}).items():
+        for name, shapes in manifest["shapes"].items():
             group = self._shapes().get(name, [])
             if len(shapes) != len(group):
                 return f"it has {len(shapes)} variables of {name}, this run {len(group)}"
@@ -205,6 +197,18 @@ class Checkpoints:
         return None
 
 
+def load(run: Any, variables: Mapping[str, Sequence], best: bool = False) -> dict:
+    """Load a run's newest sound checkpoint, or its best, into `variables`; its `state`.
+
+    Raises:
+        UserError: when the run has none yet; or as `Checkpoints.restore`.
+    """
+    state = Checkpoints(run, variables).restore(best=best)
+    if state is None:
+        raise UserError(f"{run.folder}: has no checkpoint yet; train on with --resume {run.folder}")
+    return state
+
+
 def _times(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) or "a number"
 
@@ -214,11 +218,10 @@ def _read_manifest(path: Path) -> dict:
     with open(path / "manifest.json", "rb") as file:
         content = file.read(MAX_MANIFEST_BYTES)
     manifest = json.loads(content)
-    expected = _signature(manifest)
-    if manifest.get("signature", expected) != expected:  # the first runs have none
+    if manifest["signature"] != _signature(manifest):
         raise ValueError("manifest.json is damaged: its checksum differs")
-    parts = [manifest["state"], manifest["sha256"], manifest.get("of", {})]
-    shapes = manifest.get("shapes", {})
+    parts = [manifest["state"], manifest["sha256"], manifest["of"]]
+    shapes = manifest["shapes"]
     if not all(isinstance(part, dict) for part in (*parts, shapes)) or not manifest["sha256"]:
         raise ValueError("manifest.json is damaged")
     for shape in (shape for group in shapes.values() for shape in group):

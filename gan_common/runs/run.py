@@ -19,7 +19,6 @@ import dataclasses
 import json
 import math
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -35,8 +34,6 @@ from gan_common.runs import lock
 # files grow by the logarithm of a run's length.
 TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
 FOLDERS = ("checkpoints", "samples", "tensorboard")
-# What a process that was killed while it wrote a file leaves: names as in `files` and `plotting`.
-UNFINISHED = re.compile(r"\.\d+-.+|\..+\.\d+\.tmp")
 
 
 class Run:
@@ -203,11 +200,10 @@ class Run:
         if self.metrics_file.exists() and len(text.encode()) < self.metrics_file.stat().st_size:
             files.write_whole(self.metrics_file, lambda path: path.write_bytes(text.encode()))
         for picture in self.sample_files():
-            if int(picture.stem.rpartition("-")[2]) > step:
+            if (step_of(picture) or 0) > step:
                 picture.unlink()
-        for path in (*self.folder.iterdir(), *(self.folder / "samples").iterdir()):
-            if UNFINISHED.fullmatch(path.name):
-                path.unlink()
+        for folder in (self.folder, self.folder / "samples"):
+            files.drop_unfinished(folder)
 
     def sync(self) -> None:
         """Have the rows and samples so far on the disk before a checkpoint that counts on them."""
@@ -234,11 +230,11 @@ class Run:
     def sample_files(self) -> list[Path]:
         """The sample grids, oldest first."""
         found = (self.folder / "samples").glob("step-*.png")
-        return sorted(p for p in found if p.stem.removeprefix("step-").isdecimal())
+        return sorted((path for path in found if step_of(path) is not None), key=step_of)
 
     def add_sample(self, step: int, images: np.ndarray) -> Path:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
-        path = self.folder / "samples" / f"step-{step:08d}.png"
+        path = self.folder / "samples" / f"{step_name(step)}.png"
         plotting.save_grid(path, images)
         if not is_shown(len(self.sample_files()) - 1, TENSORBOARD_SAMPLES):
             return path
@@ -293,6 +289,17 @@ class Run:
         return read_summary(self.folder)
 
 
+def step_name(step: int) -> str:
+    """How a step is called in the names of files: step-00001234."""
+    return f"step-{step:08d}"
+
+
+def step_of(path: Path) -> int | None:
+    """The step that a file or folder is named after; None if it is none."""
+    number = path.stem.removeprefix("step-")
+    return int(number) if number.isdecimal() and path.stem != number else None
+
+
 def is_shown(number: int, limit: int) -> bool:
     """Whether the `number`-th, from 0, is among those that TensorBoard gets."""
     stride = 1
@@ -317,7 +324,9 @@ def _is_unused(folder: Path) -> bool:
         if path.name in FOLDERS and path.is_dir():
             if any(path.iterdir()):
                 return False
-        elif path.name not in ("dataset.json", lock.NAME) and not UNFINISHED.fullmatch(path.name):
+        elif path.name not in ("dataset.json", lock.NAME) and not files.UNFINISHED.fullmatch(
+            path.name
+        ):
             return False
     return True
 

@@ -1,0 +1,50 @@
+"""What `evaluate` asks for, the same for both packages."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_common import data, files
+from gan_common.cli.flags import flag, parse
+from gan_common.cli.saved import saved
+from gan_common.runs.run import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of `evaluate`."""
+
+    run_dir: str | None = flag(None, "the run's folder")
+    data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
+    checkpoint: str = flag("last", "which one is measured", ("last", "best"))
+    json: str | None = flag(None, "file that the numbers are also written to")
+
+
+def command(
+    argv: Sequence[str],
+    usage: str,
+    config_class: type,
+    restore: Callable[..., Any],
+    evaluate: Callable[[Run, Any, data.Dataset], Mapping[str, float]],
+) -> None:
+    """Restore a run and measure it.
+
+    Args:
+        argv: as typed, the program's name first.
+        usage: what `--help` prints above the flags.
+        config_class: of the package's runs.
+        restore: (run, configuration, image shape, number of classes, "last" or "best") → the networks.
+        evaluate: measures them.
+    """
+    options = Options(**parse(Options, argv, usage))
+    config: Any = saved(config_class, options.run_dir)
+    dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
+
+    import gan_common.quiet  # noqa: F401
+
+    run = Run(Path(str(options.run_dir)))
+    facts = (dataset.image_shape, dataset.num_classes)
+    measured = evaluate(run, restore(run, config, *facts, options.checkpoint), dataset)
+    if options.json:
+        files.write_json(Path(options.json), measured)

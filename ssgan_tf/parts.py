@@ -1,0 +1,91 @@
+"""What a run takes of a data set: labelled images, the pool without labels, and validation images."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_common import data, files
+from gan_common.errors import UserError
+from ssgan_tf.config import DEFAULT_LABELS, Config
+
+FIRST_BATCH = 500  # pictures of the data-dependent initialisation
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Parts:
+    """What a run takes of a data set.  Pictures are uint8 (N, H, W, C), labels int32 (N,).
+
+    Attributes:
+        labelled: indices into the training pictures of those whose label may be seen.
+        x_labelled, y_labelled: these.
+        x_unlabelled: the pool, labelled pictures among it, without any label.
+        x_held, y_held: training pictures that nothing is learnt from.
+    """
+
+    labelled: np.ndarray
+    x_labelled: np.ndarray | data.Rows
+    y_labelled: np.ndarray
+    x_unlabelled: np.ndarray | data.Rows
+    x_held: np.ndarray
+    y_held: np.ndarray
+
+
+def divide(dataset: data.Dataset, config: Config) -> Parts:
+    """Choose by `config.seed` which pictures are held out, and which labels are seen.
+
+    Raises:
+        UserError: labels that are not there, or not divisible by the classes.
+    """
+    x, y = dataset.x_train, dataset.y_train
+    count = min(5000, len(y) // 10) if config.held_out is None else config.held_out
+    if count >= len(y):
+        raise UserError(f"--held_out {count}: the data has only {len(y)} training pictures")
+    kept, held = np.arange(len(y)), np.arange(0)
+    if count:
+        kept, held = data.held_out(y, count, config.seed)
+    pool = dataset.x_unlabelled
+    labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
+    labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
+    if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
+        pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
+        seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
+    else:
+        seen = x[labelled]
+        pool = x[kept] if pool is None else np.concatenate([pool, x[kept]])
+    return Parts(labelled, seen, y[labelled], pool, x[held], y[held])
+
+
+def keep_labelled(path: Path, labelled: np.ndarray) -> None:
+    """Save which pictures' labels are seen, or check that a resumed run sees those it began with."""
+    if path.exists():
+        try:
+            same = np.array_equal(np.load(path, allow_pickle=False), labelled)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{path}: damaged ({error}); remove it") from error
+        if not same:
+            raise UserError(
+                f"{path}: other pictures are labelled now; put the data back as they were"
+            )
+        return
+
+    def write(temporary: Path) -> None:
+        with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it
+            np.save(file, labelled)
+
+    files.write_whole(path, write)
+
+
+def stream(parts: Parts, config: Config, start_step: int) -> Any:
+    """Endless ((pictures, labels), (pictures,)): a labelled batch and one without any label."""
+    import tensorflow as tf
+
+    labelled = data.stream(
+        (parts.x_labelled, parts.y_labelled),
+        min(config.labelled_batch, len(parts.y_labelled)),
+        config.seed,
+        start_step,
+    )
+    unlabelled = data.stream((parts.x_unlabelled,), config.batch_size, config.seed + 1, start_step)
+    return tf.data.Dataset.zip((labelled, unlabelled))
