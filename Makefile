@@ -6,6 +6,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
 LAB := $(VENV)/.installed-notebooks
+# The tests on both cores; files are handed out in the order of tests/conftest.py.
+WORKERS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 # More flags for a training: make train-dcgan ARGS="--seed 2 --preset cgan"
 ARGS ?=
 
@@ -69,10 +71,10 @@ ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours,
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 
 unit: $(READY)  ## the tests alone
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest $(WORKERS) $(ARGS)
 
 test-notebooks: $(READY)  ## every notebook, in its quick form
-	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --dist=load --durations=20
+	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --numprocesses=2 --dist=load --durations=20
 
 lint: $(READY)  ## ruff: style and format
 	@$(RUN) -m ruff check .

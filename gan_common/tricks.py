@@ -676,6 +676,14 @@ class VirtualBatchNormalization(keras.layers.Layer):
         }
 
 
+def _layers_within(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """The layer, and those of a model or a wrapper, at any depth."""
+    yield layer
+    for inner in (*getattr(layer, "layers", ()), getattr(layer, "layer", None)):
+        if inner is not None:
+            yield from _layers_within(inner)
+
+
 @_register
 class WithReference(keras.Model):
     """A model behind its reference batch; see `with_reference`.
@@ -690,7 +698,7 @@ class WithReference(keras.Model):
         reference = np.asarray(reference)
         sizes = {
             layer.reference_size
-            for layer in model._flatten_layers()
+            for layer in _layers_within(model)
             if isinstance(layer, VirtualBatchNormalization)
         }
         if sizes - {len(reference)}:

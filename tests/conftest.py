@@ -10,7 +10,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def pytest_configure(config):
     """TensorFlow, where tests run: the process that only hands them out does without."""
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses"):
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", 0):
         import gan_common.quiet  # noqa: F401
 
 
