@@ -23,7 +23,7 @@ from benchmarks import running
 from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
-from gan_common.lessons import compare
+from gan_common.metrics import significance
 
 STEPS_PER_EPOCH = 62  # of mnist5k in batches of 64
 PLAIN = "plain"
@@ -182,7 +182,7 @@ def effects(row: dict, plain: dict) -> dict[str, str]:
         if task not in row or task not in plain:
             continue
         without, values = ([cell[measure] for cell in cells[task]] for cells in (plain, row))
-        sign = compare.clear_sign(without, values)
+        sign = significance.clear_sign(without, values)
         told = {0: "no clear difference", 1 if more_is_better else -1: "helps"}
         found[measure] = told.get(sign, "harms")
     return found

@@ -33,11 +33,11 @@ def _restore(*given: Any) -> Any:
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` against `dataset`, print the table, add it to the run's summary."""
     from gan_common import metrics, sampling
-    from gan_common.metrics import features
+    from gan_common.metrics import scores
 
-    count = features.sample_count(dataset)
+    count = scores.sample_count(dataset)
     fake, _ = sampling.draw(gan, count, seed=gan.config.seed + 1)
-    report = features.compare(dataset, fake)
+    report = scores.compare(dataset, fake)
     print(metrics.format_report(report))
     run.summarise(**report)
     return report

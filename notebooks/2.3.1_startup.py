@@ -37,6 +37,7 @@ from IPython.display import display
 
 from gan_common import data, losses, sampling
 from gan_common.lessons import compare
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -134,7 +135,7 @@ figures.pictures(
 # behind a training that recovers late.
 
 # %%
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

@@ -35,6 +35,7 @@ import numpy as np
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -64,7 +65,7 @@ figures.lines(
 # digits, the class KL tells how unevenly the ten digits are drawn (0 is even).
 
 # %%
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

@@ -35,6 +35,7 @@ import numpy as np
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -65,7 +66,7 @@ print(f"by hand {by_hand:.3e}, by the layer {float(layer(some)[0, flat.shape[1]]
 # **What does it do to digits?** The class KL is the measure to watch: it tells how unevenly the ten digits are drawn.
 
 # %%
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

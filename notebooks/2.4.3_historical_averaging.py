@@ -36,6 +36,7 @@ import numpy as np
 
 from gan_common import data, sampling
 from gan_common.lessons import compare, game
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -75,7 +76,7 @@ starts.verdict("distance", "lower")
 
 # %%
 digits = data.load("mnist5k")
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

@@ -36,6 +36,7 @@ import numpy as np
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare, game
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -69,7 +70,7 @@ print(f"flipped at random, seed 3: {tricks.noisy_labels(labels, 0.5, seed=3)}")
 
 # %%
 digits = data.load("mnist5k")
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

@@ -39,6 +39,7 @@ import tensorflow as tf
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -98,7 +99,7 @@ figures.bars(
 # replaces both nets'.
 
 # %%
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

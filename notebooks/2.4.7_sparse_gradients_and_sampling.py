@@ -36,6 +36,7 @@ import tensorflow as tf
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -103,7 +104,7 @@ figures.pictures(
 
 # %%
 digits = data.load("mnist5k")
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

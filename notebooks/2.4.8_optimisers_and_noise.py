@@ -37,6 +37,7 @@ import numpy as np
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare, game
+from gan_common.metrics.scores import PictureScores
 from gan_common.plotting import figures
 from keras_dcgan import train
 
@@ -92,7 +93,7 @@ print(
 
 # %%
 digits = data.load("mnist5k")
-scores = compare.PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
+scores = PictureScores(digits, lesson.pick(None, 60), lesson.pick(1000, 100))
 drawn = {}
 
 

@@ -38,14 +38,14 @@ def _restore(*given: Any) -> Any:
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
     from gan_common import metrics, sampling
-    from gan_common.metrics import features
+    from gan_common.metrics import scores
 
     measured = classification(run, gan, dataset)
     run.summarise(**measured)
     if not gan.config.baseline:
-        fake, _ = sampling.draw(gan, features.sample_count(dataset), seed=gan.config.seed + 1)
+        fake, _ = sampling.draw(gan, scores.sample_count(dataset), seed=gan.config.seed + 1)
         measured |= detection(gan, dataset.x_test, fake)
-        report = features.compare(dataset, fake)
+        report = scores.compare(dataset, fake)
         print(metrics.format_report(report))
         measured |= report
     run.summarise(**measured)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 from gan_common.kernels import machine
-from gan_common.metrics import features
+from gan_common.metrics import features, scores
 
 
 def quadrants(count, seed):
@@ -84,11 +84,11 @@ def test_real_pictures_beat_noise_and_reach_their_floor(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(features, "STEPS_FEW", 60)
     data = dataset()
-    report = features.compare(data, data.x_test)
+    report = scores.compare(data, data.x_test)
     assert report["fid"] == pytest.approx(report["fid_floor"])
     assert report["class_kl"] == pytest.approx(report["class_kl_floor"])
     noise = np.random.default_rng(0).integers(0, 256, (64, 16, 16, 1), dtype=np.uint8)
-    assert features.compare(data, noise)["fid"] > 10 * report["fid_floor"]
+    assert scores.compare(data, noise)["fid"] > 10 * report["fid_floor"]
 
 
 def test_without_classes_the_features_tell_rotations_apart(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_without_classes_the_features_tell_rotations_apart(tmp_path, monkeypatch
     data = dataset(classes=1)
     model = features.classifier(data)
     assert model.output_shape[1] == (None, 4)
-    report = features.compare(data, data.x_test)
+    report = scores.compare(data, data.x_test)
     assert {"fid", "kid", "precision", "recall"} <= set(report)
     assert not {"class_kl", "inception_score", "confident_share"} & set(report)
 
@@ -122,7 +122,7 @@ def test_too_few_pictures_say_nothing():
     few = Dataset(data.x_train, data.y_train, data.x_test[:9], data.y_test[:9], 4, (16, 16, 1),
                   data.class_names, "few")  # fmt: skip
     with pytest.raises(UserError, match=r"few: too few held-out pictures to measure \(9\)"):
-        features.sample_count(few)
+        scores.sample_count(few)
 
 
 def test_precision_is_what_the_processor_does_well(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from gan_common import metrics
-from gan_common.metrics import measures
+from gan_common.metrics import distances, neighbors
 
 
 def exact_gaussian(n, mean, covariance, seed=0):
@@ -111,7 +111,7 @@ def test_kid_equals_the_double_sum(monkeypatch):
         - 2 * mean_kernel(real, fake, False)
     )
     assert metrics.kernel_distance(real, fake) == pytest.approx(expected, rel=1e-9)
-    monkeypatch.setattr(measures, "_CHUNK_ELEMENTS", 100)  # several chunks
+    monkeypatch.setattr(distances, "CHUNK", 100)  # several chunks
     assert metrics.kernel_distance(real, fake) == pytest.approx(expected, rel=1e-9)
 
 
@@ -159,9 +159,9 @@ def slow_neighbour_measures(real, fake, k_precision, k_density):
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
-@pytest.mark.parametrize("chunk", [10, 1000, 4_000_000])
-def test_neighbour_measures_equal_the_plain_computation(monkeypatch, chunk, offset):
-    monkeypatch.setattr(measures, "_CHUNK_ELEMENTS", chunk)
+@pytest.mark.parametrize("mebibytes", [0.001, 0.01, 32])
+def test_neighbour_measures_equal_the_plain_computation(monkeypatch, mebibytes, offset):
+    monkeypatch.setattr(neighbors, "WORKING_MEMORY", mebibytes)
     real, fake = features(90, seed=1) + offset, 0.8 * features(70, seed=2, shift=1) + offset
     expected = slow_neighbour_measures(real, fake, 3, 5)
     got = metrics.precision_recall(real, fake) + metrics.density_coverage(real, fake)

@@ -11,7 +11,7 @@ import pytest
 
 from gan_common import cli, data, files, runs
 from gan_common.errors import UserError
-from gan_common.metrics import features
+from gan_common.metrics import scores
 from gan_common.runs import recorder
 from gan_common.runs.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, sweep, train
@@ -251,7 +251,7 @@ def test_confusion_and_mistakes_by_hand():
 def test_evaluation_agrees_with_the_predictions(finished, monkeypatch):
     run, gan = restored(finished)
     dataset = data.load("mnist5k", None, 12)
-    monkeypatch.setattr(features, "compare", lambda dataset, fake: {"fid": 1.0, "fid_floor": 0.5})
+    monkeypatch.setattr(scores, "compare", lambda dataset, fake: {"fid": 1.0, "fid_floor": 0.5})
     monkeypatch.setattr("gan_common.metrics.format_report", str)
     measured = evaluate.evaluate(run, gan, dataset)
     predicted = gan.logits(dataset.x_test)[:, :-1].argmax(axis=1)

@@ -11,32 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from gan_common.lessons import lesson
+from gan_common.metrics.significance import clear_sign, p_value, spread
 from gan_common.plotting import figures
-
-SIGNIFICANCE = 0.05  # a verdict is wrong about one time in twenty where nothing differs
-
-
-def p_value(without: Sequence[float], found: Sequence[float]) -> float:
-    """How often seeds by themselves make the means of two trainings differ by as much as here.
-
-    Welch's t-test, two-sided; 1 where a training has a single seed, which has no spread to compare with.
-
-    Args:
-        without, found: a number for each seed of one and of the other training.
-    """
-    from scipy import stats
-
-    if min(len(without), len(found)) < 2:
-        return 1.0
-    told = [(np.mean(values), _spread(values), len(values)) for values in (without, found)]
-    p = stats.ttest_ind_from_stats(*told[0], *told[1], equal_var=False).pvalue
-    return 1.0 if np.isnan(p) else float(p)  # not a number: all the same, in both
-
-
-def clear_sign(without: Sequence[float], found: Sequence[float]) -> int:
-    """1 or -1 where `found` is larger or smaller by more than the seeds by themselves make; else 0."""
-    clear = p_value(without, found) < SIGNIFICANCE
-    return int(np.sign(np.mean(found) - np.mean(without))) if clear else 0
 
 
 class Comparison:
@@ -74,7 +50,7 @@ class Comparison:
             cells = []
             for measure in measures:
                 found = self.values(measure)[name]
-                cells.append(f"{np.mean(found):.3g} ± {_spread(found):.2g}")
+                cells.append(f"{np.mean(found):.3g} ± {spread(found):.2g}")
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         count = len(next(iter(self.results.values())))
         return "\n".join([*lines, "", f"mean ± standard deviation over {count} seeds"])
@@ -141,43 +117,3 @@ def compare(
             told = "  ".join(f"{key} {value:.3g}" for key, value in measured.items())
             print(f"seed {seed}  {name}: {told}  ({time.perf_counter() - start:.0f} s)", flush=True)
     return Comparison(results)
-
-
-def _spread(values) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-class PictureScores:
-    """Measures generated pictures against a data set, with what that needs of real ones computed once.
-
-    Args:
-        dataset: whose classifier gives the features (see `gan_common.metrics.features`).
-        steps: of the classifier's training; None for the usual number.
-        count: generated pictures that a measurement takes.
-
-    Attributes:
-        floor: what held-out real pictures score, by measure.
-    """
-
-    def __init__(self, dataset, steps: int | None = None, count: int = 1000):
-        from gan_common.metrics import features
-
-        self.count = count
-        self._model = features.classifier(dataset, steps)
-        self._features, probabilities = features.extract(self._model, dataset.x_train)
-        self._classes = np.maximum(
-            np.bincount(dataset.y_train, minlength=probabilities.shape[1]), 1
-        )
-        self.floor = self(dataset.x_test[:count])
-
-    def __call__(self, pictures: np.ndarray) -> dict[str, float]:
-        """`FID`, and `class KL` in nats, of uint8 pictures (N, H, W, C)."""
-        from gan_common import metrics
-        from gan_common.metrics import features
-
-        found, probabilities = features.extract(self._model, pictures)
-        histogram = metrics.class_histogram(probabilities)
-        return {
-            "FID": metrics.frechet_distance(self._features, found),
-            "class KL": metrics.class_kl(histogram, self._classes / self._classes.sum()),
-        }

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from gan_common import data, files, metrics
+from gan_common import data, files
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 from gan_common.files import cache_dir
@@ -89,42 +89,6 @@ def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     features = np.concatenate([p[0].numpy() for p in parts])
     logits = np.concatenate([p[1].numpy() for p in parts])
     return features, np.asarray(tf.nn.softmax(logits))
-
-
-def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
-    """Every measure of generated pictures against a data set, each beside what real pictures score.
-
-    The reference is the training pictures; the floor is the test split's, which no network has seen.
-    Give as many generated pictures as `sample_count` says: FID depends on the number.
-
-    Args:
-        dataset: real pictures.
-        fake: generated ones, uint8 (N, H, W, C).
-
-    Returns:
-        `metrics.report`, without the measures of classes where the data has none.
-    """
-    model = classifier(dataset)
-    count = sample_count(dataset)
-    parts = (dataset.x_train[:MAX_PICTURES], dataset.x_test[:count], fake)
-    report = metrics.report(*(extract(model, part) for part in parts))
-    if has_classes(dataset):
-        return report
-    return {name: value for name, value in report.items() if not metrics.needs_classes(name)}
-
-
-def sample_count(dataset: Dataset) -> int:
-    """How many pictures are generated and compared: as many as the test split has, 10,000 at most.
-
-    Raises:
-        UserError: when there are too few to say anything.
-    """
-    if len(dataset.x_test) < MIN_PICTURES:
-        raise UserError(
-            f"{dataset.name}: too few held-out pictures to measure ({len(dataset.x_test)}); "
-            f"it takes {MIN_PICTURES}, which is a tenth of a folder"
-        )
-    return min(len(dataset.x_test), MAX_PICTURES)
 
 
 def _network(image_shape, num_classes: int) -> keras.Model:

@@ -1,0 +1,77 @@
+"""Generated images against a data set's real ones: all measures for a run, two of them for a notebook."""
+
+import numpy as np
+
+from gan_common.data import Dataset
+from gan_common.errors import UserError
+from gan_common.metrics import features
+from gan_common.metrics.classes import class_histogram, class_kl
+from gan_common.metrics.distances import frechet_distance
+from gan_common.metrics.report import needs_classes, report
+
+
+def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
+    """Every measure of generated pictures against a data set, each beside what real pictures score.
+
+    The reference is the training pictures; the floor is the test split's, which no network has seen.
+    Give as many generated pictures as `sample_count` says: FID depends on the number.
+
+    Args:
+        dataset: real pictures.
+        fake: generated ones, uint8 (N, H, W, C).
+
+    Returns:
+        `report`, without the measures of classes where the data has none.
+    """
+    model = features.classifier(dataset)
+    count = sample_count(dataset)
+    parts = (dataset.x_train[: features.MAX_PICTURES], dataset.x_test[:count], fake)
+    told = report(*(features.extract(model, part) for part in parts))
+    if features.has_classes(dataset):
+        return told
+    return {name: value for name, value in told.items() if not needs_classes(name)}
+
+
+def sample_count(dataset: Dataset) -> int:
+    """How many pictures are generated and compared: as many as the test split has, 10,000 at most.
+
+    Raises:
+        UserError: when there are too few to say anything.
+    """
+    if len(dataset.x_test) < features.MIN_PICTURES:
+        raise UserError(
+            f"{dataset.name}: too few held-out pictures to measure ({len(dataset.x_test)}); "
+            f"it takes {features.MIN_PICTURES}, which is a tenth of a folder"
+        )
+    return min(len(dataset.x_test), features.MAX_PICTURES)
+
+
+class PictureScores:
+    """Measures generated pictures against a data set, with what that needs of real ones computed once.
+
+    Args:
+        dataset: whose classifier gives the features (see `gan_common.metrics.features`).
+        steps: of the classifier's training; None for the usual number.
+        count: generated pictures that a measurement takes.
+
+    Attributes:
+        floor: what held-out real pictures score, by measure.
+    """
+
+    def __init__(self, dataset: Dataset, steps: int | None = None, count: int = 1000) -> None:
+        self.count = count
+        self._model = features.classifier(dataset, steps)
+        self._features, probabilities = features.extract(self._model, dataset.x_train)
+        self._classes = np.maximum(
+            np.bincount(dataset.y_train, minlength=probabilities.shape[1]), 1
+        )
+        self.floor = self(dataset.x_test[:count])
+
+    def __call__(self, pictures: np.ndarray) -> dict[str, float]:
+        """`FID`, and `class KL` in nats, of uint8 pictures (N, H, W, C)."""
+        found, probabilities = features.extract(self._model, pictures)
+        histogram = class_histogram(probabilities)
+        return {
+            "FID": frechet_distance(self._features, found),
+            "class KL": class_kl(histogram, self._classes / self._classes.sum()),
+        }
