@@ -14,7 +14,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup test-oldest train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -47,31 +47,42 @@ notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2
 	@$(RUN) -m notebooks.execute $(ARGS)
 
 bench: $(READY)  ## how fast, beside other ways and the machine's peak: twelve minutes, nothing else running
-	@$(RUN) -m benchmarks.bench $(ARGS)
+	@$(RUN) -m benchmarks.speed.bench $(ARGS)
 
 soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory over 5,000 steps: a quarter of an hour
-	@$(RUN) -m benchmarks.soak --kills 20 --json results/soak.json $(ARGS)
-	@$(RUN) -m benchmarks.long_run --json results/long_run.json
+	@$(RUN) -m benchmarks.stress.soak --kills 20 --json results/soak.json $(ARGS)
+	@$(RUN) -m benchmarks.stress.long_run --json results/long_run.json
 
 fuzz: $(READY)  ## ten minutes of altered files: only our own errors may come out
-	@$(RUN) -m benchmarks.fuzz --minutes 10 --json results/fuzz.json $(ARGS)
+	@$(RUN) -m benchmarks.stress.fuzz --minutes 10 --json results/fuzz.json $(ARGS)
 
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
-	@$(RUN) -m benchmarks.shapes $(ARGS)
+	@$(RUN) -m benchmarks.experiments.shapes $(ARGS)
 
 modes: $(READY)  ## mode collapse and its cures: three hours of tables and figures, goes on where it stopped
-	@for task in ring grid stacked; do $(RUN) -m benchmarks.modes --task $$task $(ARGS) || exit $$?; done
+	@for task in ring grid stacked; do $(RUN) -m benchmarks.experiments.modes --task $$task $(ARGS) || exit $$?; done
 
 doctor: $(READY)  ## failures made, named and treated: does the doctor see them, and does treatment help?
-	@$(RUN) -m benchmarks.doctor $(ARGS)
+	@$(RUN) -m benchmarks.experiments.doctor $(ARGS)
 
 ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours, goes on where it stopped
-	@$(RUN) -m benchmarks.ablation $(ARGS)
+	@$(RUN) -m benchmarks.experiments.ablation $(ARGS)
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 
 unit: $(READY)  ## the tests alone
 	@$(RUN) -m pytest $(WORKERS) $(ARGS)
+
+OLDEST := .venv-oldest
+$(OLDEST)/.installed: setup.cfg .ci/oldest.py
+	@echo "installing the lower bounds of setup.cfg into $(OLDEST), once"
+	@$(PYTHON) -m venv $(OLDEST)
+	@$(PYTHON) .ci/oldest.py > $(OLDEST)/requirements.txt
+	@$(OLDEST)/bin/pip install --quiet --requirement $(OLDEST)/requirements.txt
+	@touch $@
+
+test-oldest: $(OLDEST)/.installed  ## the unit tests with the oldest versions that setup.cfg allows
+	@$(OLDEST)/bin/python -m pytest $(WORKERS) $(ARGS)
 
 test-notebooks: $(READY)  ## every notebook, in its quick form
 	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --numprocesses=2 --dist=load --durations=20

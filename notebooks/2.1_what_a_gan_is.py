@@ -32,6 +32,7 @@ lesson.begin()
 
 # %%
 import numpy as np
+from scipy.integrate import trapezoid
 
 from gan_common.lessons import game
 from gan_common.plotting import figures
@@ -41,7 +42,7 @@ p, q = game.DATA.density(x), game.FORGERY.density(x)
 best = game.optimal_discriminator(p, q)
 detective = game.best_response(game.DATA, game.FORGERY, steps=lesson.pick(1500, 100))
 learnt = game.judgement(detective)
-off = np.trapezoid(np.abs(learnt - best) * (p + q) / 2, x)
+off = trapezoid(np.abs(learnt - best) * (p + q) / 2, x)
 
 figures.lines(
     {

@@ -34,6 +34,7 @@ lesson.begin()
 # %%
 # shown in the README
 import numpy as np
+from scipy.integrate import trapezoid
 
 from gan_common import data, sampling, tricks
 from gan_common.lessons import compare, game
@@ -49,7 +50,7 @@ for s in noises:
     d = game.optimal_discriminator(p, q)
     judged[f"noise {s}"] = (x, d)
     distance.append(game.jensen_shannon(p, q, x))
-    slope.append(float(np.trapezoid(np.abs(np.gradient(d, x)) * q, x)))
+    slope.append(float(trapezoid(np.abs(np.gradient(d, x)) * q, x)))
 figures.lines(
     {
         "the best D": judged,

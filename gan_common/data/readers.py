@@ -272,16 +272,14 @@ def _read_mat(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with _reading(path):
         if os.stat(path).st_size > MAX_ARRAY_BYTES:
             _refuse(path, f"is larger than {MAX_ARRAY_BYTES:,} bytes")
-        # The headers alone first: nothing of a wrong shape is unpacked.
-        found = {variable.name: variable for variable in matlab.variables(path.read_bytes())}
-        shapes = {name: variable.shape for name, variable in found.items()}
-        shape = shapes.get("X", ())
-        if shape[:3] != (32, 32, 3) or len(shape) != 4 or shape[3] > MAX_IMAGES:
-            _refuse(path, f"has X of shape {shape}, not (32, 32, 3, N)")
-        if shapes.get("y") not in ((shape[3], 1), (1, shape[3])):
-            _refuse(path, f"has y of shape {shapes.get('y')}, not ({shape[3]}, 1)")
-        images = np.transpose(found["X"].read(), (3, 0, 1, 2))  # (32, 32, 3, N) → (N, 32, 32, 3)
-        labels = np.ravel(found["y"].read())
+        found = matlab.read(path, ("X", "y"), MAX_ARRAY_BYTES)
+        x, y = found.get("X", np.zeros(())), found.get("y", np.zeros(()))
+        if x.shape[:3] != (32, 32, 3) or x.ndim != 4 or x.shape[3] > MAX_IMAGES:
+            _refuse(path, f"has X of shape {x.shape}, not (32, 32, 3, N)")
+        if y.shape not in ((x.shape[3], 1), (1, x.shape[3])):
+            _refuse(path, f"has y of shape {y.shape}, not ({x.shape[3]}, 1)")
+        images = np.transpose(x, (3, 0, 1, 2))  # (32, 32, 3, N) → (N, 32, 32, 3)
+        labels = np.ravel(y)
         # Files that MATLAB wrote may hold integers as doubles.
         if labels.dtype.kind not in "iuf" or not np.isin(labels, np.arange(1, 11)).all():
             _refuse(path, "holds labels other than 1 to 10 (10 stands for the digit 0)")

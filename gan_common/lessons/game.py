@@ -11,6 +11,7 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.integrate import trapezoid
 
 from gan_common import losses, tricks
 
@@ -65,7 +66,7 @@ def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
         logs = np.log(np.maximum(probability, 1e-300))
         return np.where(weight > 0, weight * logs, 0.0)
 
-    return float(np.trapezoid(times_log(p, d) + times_log(q, 1 - d), x))
+    return float(trapezoid(times_log(p, d) + times_log(q, 1 - d), x))
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
@@ -74,7 +75,7 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
 
     def divergence(a):
         ratio = np.divide(a, middle, out=np.ones_like(middle), where=a > 0)
-        return np.trapezoid(np.where(a > 0, a * np.log(ratio), 0.0), x)
+        return trapezoid(np.where(a > 0, a * np.log(ratio), 0.0), x)
 
     return float((divergence(p) + divergence(q)) / 2)
 

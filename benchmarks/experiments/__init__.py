@@ -1,0 +1,1 @@
+"""What the measured tables of results/ are made by."""

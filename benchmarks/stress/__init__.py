@@ -1,0 +1,1 @@
+"""Kills, damaged files, long runs: what has to survive does."""

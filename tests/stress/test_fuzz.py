@@ -1,0 +1,36 @@
+"""A short round of `python -m benchmarks.stress.fuzz`, the same files every time."""
+
+import pytest
+
+from benchmarks.stress import fuzz
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory):
+    return fuzz.make_targets(tmp_path_factory.mktemp("fuzz"))
+
+
+NAMES = (
+    *("idx", "npz", "pickle", "mat", "config of keras_dcgan", "config of ssgan_tf"),
+    *("dataset.json", "metrics.csv", "checkpoint"),
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_our_own_errors_come_out(targets, name):
+    counts = fuzz.fuzz(targets[name], 60)
+    assert counts["refused"] > counts.total() / 20
+    assert counts.total() >= 60
+
+
+def test_every_target_is_tried(targets):
+    assert set(targets) == set(NAMES)
+
+
+def test_an_error_that_is_not_ours_is_shown(targets):
+    def broken():
+        raise KeyError("labels")
+
+    target = fuzz.dataclasses.replace(targets["idx"], read=broken)
+    with pytest.raises(KeyError, match="labels"):
+        fuzz.fuzz(target, 3)
