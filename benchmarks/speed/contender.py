@@ -1,7 +1,7 @@
 """Something to time in a process of its own, that waits for its turn without using a core.
 
 A contender is a name and the keyword arguments of its maker in `contenders`.  Its process makes it, warms up,
-then runs for the seconds it is told and says how much it did: so several can take turns on the same cores, and
+then runs for the seconds it is told and says how much it did: so several take turns on the same cores, and
 what one of them keeps in memory or has set does not bear on the others.
 """
 
