@@ -152,12 +152,7 @@ def test_matplotlib_is_imported_where_figures_are_drawn():
         for _, path, source in sources()
         if any(name.split(".")[0] in ("matplotlib", "pylab") for name in imported(source))
     }
-    # Figures that go to files, and those that a notebook shows.
-    assert importers == {
-        "gan_common/plotting/files.py",
-        "gan_common/plotting/figures.py",
-        "gan_common/plotting/planes.py",
-    }
+    assert importers == {"gan_common/plotting/canvas.py"}
 
 
 def test_both_packages_have_the_same_files():

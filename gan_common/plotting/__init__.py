@@ -1,18 +1,19 @@
-"""Every picture the project draws, for files and for notebooks."""
+"""Every figure the project draws, for files and for notebooks.
 
-from gan_common.plotting.files import (
-    comparison,
-    comparisons,
-    confusion_matrix,
-    error_curves,
-    loss_curves,
-    marked_pictures,
-    save_figure,
-    save_gif,
-    save_grid,
-    spread,
-    tile,
-)  # fmt: skip
+canvas   the one place where matplotlib makes figures, and PNGs of them
+grids    images in a grid
+gifs     images over time
+curves   losses and errors over a training
+charts   results beside each other
+planes   generated points in the plane, what D makes of it
+figures  what a notebook shows
+"""
+
+from gan_common.plotting.canvas import save as save_figure
+from gan_common.plotting.charts import comparison, comparisons, confusion_matrix, marked_pictures
+from gan_common.plotting.curves import error_curves, loss_curves
+from gan_common.plotting.gifs import save_gif, spread
+from gan_common.plotting.grids import save_grid, tile
 
 __all__ = [
     "comparison", "comparisons", "confusion_matrix", "error_curves", "loss_curves",

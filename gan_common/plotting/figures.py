@@ -1,19 +1,18 @@
-"""Figures that a notebook shows: pictures, curves, points, bars.  Each has a title and shows itself.
+"""Figures that a notebook shows: images, curves, points, bars.  Each has a title and shows itself.
 
 A `Figure` is a PNG that Jupyter displays and that GitHub shows from the saved notebook; its title is also
-its text, for a reader who cannot see it.  Like `gan_common.plotting`, whose pictures go to files, it uses
-matplotlib's object-oriented interface: no backend, no global state.
+its text, for a reader who cannot see it.
 """
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from gan_common import plotting
+from gan_common.plotting import canvas
+from gan_common.plotting.grids import tile
 
 _DPI = 80
 _WIDTH = 8.0  # inches of a figure at most: what a notebook's column holds
@@ -28,7 +27,7 @@ class Figure:
         title: what it shows, in one line; also its `repr`.
     """
 
-    def __init__(self, png: bytes, title: str):
+    def __init__(self, png: bytes, title: str) -> None:
         self.png, self.title = png, title
 
     def __repr__(self) -> str:
@@ -37,20 +36,9 @@ class Figure:
     def _repr_png_(self) -> bytes:
         return self.png
 
-    def save(self, path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the PNG."""
         Path(path).write_bytes(self.png)
-
-
-def from_file(path, title: str) -> Figure:
-    """A PNG or GIF file that a training has drawn (of a GIF, the last frame), under a title."""
-    with Image.open(path) as picture:
-        picture.seek(getattr(picture, "n_frames", 1) - 1)
-        image = np.asarray(picture.convert("RGB"))
-    height, width = image.shape[:2]
-    figure, (ax,) = _figure(title, _WIDTH, 0.5 + _WIDTH * height / width)
-    _show(ax, image)
-    return _finish(figure, title)
 
 
 def pictures(
@@ -70,13 +58,13 @@ def pictures(
     if labels is not None:
         return _labelled(images, title, columns or math.ceil(math.sqrt(len(images))), labels)
     if not isinstance(images, Mapping):
-        grid = _grey(plotting.tile(images, columns))
+        grid = _grey(tile(images, columns))
         height, width = grid.shape[:2]
         inches = min(_WIDTH, max(3.0, width / 34))
         figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
         _show(ax, grid)
         return _finish(figure, title)
-    grids = [_grey(plotting.tile(row, columns or len(row))) for row in images.values()]
+    grids = [_grey(tile(row, columns or len(row))) for row in images.values()]
     cell = next(iter(images.values())).shape[2] + 1
     width = max(_LEAST_COLUMNS * cell - 1, *(grid.shape[1] for grid in grids))
     heights = [grid.shape[0] / width for grid in grids]
@@ -102,7 +90,7 @@ def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[obj
     for ax in axes:
         ax.set_axis_off()
     for ax, image, label in zip(axes, images, labels, strict=False):
-        _show(ax, _grey(plotting.tile(image[None])))
+        _show(ax, _grey(tile(image[None])))
         ax.text(0.5, -0.04, str(label), transform=ax.transAxes, ha="center", va="top", fontsize=8)
     return _finish(figure, title)
 
@@ -154,9 +142,9 @@ def lines(
         for number, (name, height) in enumerate((levels or {}).items()):
             style = {"color": "0.35", "linestyle": ("--", ":")[number % 2]}
             ax.axhline(height, **style, label=f"{name}: {height:.3g}")
-        plotting._shade(ax, bands, in_legend=True)
+        canvas.shade(ax, bands, in_legend=True)
         ax.set(title=heading, xlabel=across, ylabel=up)
-        _frame(ax)
+        canvas.frame(ax)
         ax.legend(fontsize=8, framealpha=0.8)
     for ax in axes[count:]:
         ax.set_axis_off()
@@ -252,7 +240,7 @@ def bars(
         )
     ax.invert_yaxis()
     ax.margins(x=0.15)
-    _frame(ax)
+    canvas.frame(ax)
     ax.grid(visible=False, axis="y")
     several = any(len(each) > 1 for each in values.values())
     ax.set_xlabel(unit + ("   (bar: mean, dots: one a seed)" if several else ""))
@@ -287,30 +275,21 @@ def columns(
         ax.set_xticks(places, [str(name) for name in names])
         ax.set(xlabel=x, ylabel="" if number else y)
         ax.sharey(axes[0])
-        _frame(ax)
+        canvas.frame(ax)
         ax.grid(visible=False, axis="x")
         if len(series) > 1:
             ax.legend(fontsize=8, framealpha=0.8)
     return _finish(figure, title)
 
 
-def _figure(title: str, width: float, height: float, rows: int = 1, columns: int = 1, **ratios):
-    import textwrap
-
-    from matplotlib.figure import Figure as Canvas
-
-    figure = Canvas(figsize=(width, height), dpi=_DPI, layout="constrained")
-    figure.suptitle(textwrap.fill(title, round(width * 10.5)), fontsize=11, fontweight="bold")
-    return figure, figure.subplots(rows, columns, squeeze=False, **ratios).ravel()
+def _figure(
+    title: str, width: float, height: float, rows: int = 1, columns: int = 1, **ratios: Any
+) -> tuple[Any, np.ndarray]:
+    figure, axes = canvas.new(width, height, title, rows, columns, dpi=_DPI, framed=False, **ratios)
+    return figure, axes
 
 
-def _frame(ax) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(alpha=0.3)
-    ax.set_axisbelow(True)
-
-
-def _show(ax, picture: np.ndarray) -> None:
+def _show(ax: Any, picture: np.ndarray) -> None:
     grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.ndim == 2 else {}
     ax.imshow(picture, interpolation="nearest", **grey)
     ax.set_axis_off()
@@ -320,10 +299,5 @@ def _grey(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
-def _finish(figure, title: str) -> Figure:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)  # a third of the size
-    return Figure(buffer.getvalue(), title)
+def _finish(figure: Any, title: str) -> Figure:
+    return Figure(canvas.to_png(figure, colors=128), title)

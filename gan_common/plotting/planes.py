@@ -1,13 +1,12 @@
 """Pictures of games in two dimensions: generated points over training, D's surface, what tricks do."""
 
-import io
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from gan_common import plotting
+from gan_common.plotting import canvas
 
 SIDE = 60  # of the lattice on which D's surface is taken
 
@@ -19,7 +18,13 @@ def lattice(reach: float) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def _panel(ax, points, centres, reach, surface=None):
+def _panel(
+    ax: Any,
+    points: np.ndarray,
+    centres: np.ndarray,
+    reach: float,
+    surface: np.ndarray | None = None,
+) -> None:
     """One look: D's surface if given, the centres, the generated points."""
     if surface is not None:
         ax.imshow(
@@ -31,12 +36,10 @@ def _panel(ax, points, centres, reach, surface=None):
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
 
 
-def _grid(rows, columns, side, title):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(side * columns + 0.4, side * rows + 0.5), dpi=90, layout="constrained")
-    figure.suptitle(title, fontweight="bold")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+def _grid(rows: int, columns: int, side: float, title: str) -> tuple[Any, np.ndarray]:
+    width, height = side * columns + 0.4, side * rows + 0.5
+    figure, axes = canvas.new(width, height, title, rows, columns, dpi=90, framed=False)
+    return figure, axes.reshape(rows, columns)
 
 
 def over_training(
@@ -69,7 +72,7 @@ def over_training(
             _panel(ax, points, centres, reach)
             ax.set_title(f"step {step:,}", fontsize=8)
         row[0].set_ylabel(name, fontsize=9)
-    plotting.save_figure(path, figure)
+    canvas.save(path, figure)
 
 
 def surfaces(
@@ -93,14 +96,18 @@ def surfaces(
     for ax, (name, (points, surface)) in zip(axes[0], panels.items(), strict=True):
         _panel(ax, points, centres, reach, surface)
         ax.set_title(name, fontsize=10)
-    plotting.save_figure(path, figure)
+    canvas.save(path, figure)
 
 
-def frame(title: str, points, centres, reach: float, surface=None) -> np.ndarray:
+def frame(
+    title: str,
+    points: np.ndarray,
+    centres: np.ndarray,
+    reach: float,
+    surface: np.ndarray | None = None,
+) -> np.ndarray:
     """One look as a picture for a GIF, (height, width, 3) uint8."""
     figure, axes = _grid(1, 1, 2.9, "")
     _panel(axes[0, 0], points, centres, reach, surface)
     axes[0, 0].set_title(title, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return canvas.pixels(figure)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from gan_common import plotting
 from gan_common.errors import UserError
-from gan_common.plotting import files
+from gan_common.plotting import canvas
 
 GREY = 216  # between the pictures
 
@@ -280,13 +280,13 @@ def test_what_makes_no_gif_is_refused(tmp_path):
 def drawn(monkeypatch):
     """The matplotlib figures that get saved."""
     figures = []
-    save = plotting.save_figure
+    save = canvas.save
 
     def keep(path, figure, **options):
         figures.append(figure)
         save(path, figure, **options)
 
-    monkeypatch.setattr(files, "save_figure", keep)
+    monkeypatch.setattr(canvas, "save", keep)
     return figures
 
 

@@ -1,0 +1,160 @@
+"""Grids of images, by Pillow alone; a file is kept small enough for a repository."""
+
+import io
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from gan_common import files
+
+ENLARGED = "enlarged"  # a grid's PNG says how many times each pixel is repeated
+
+
+_BACKGROUND = 216  # light grey: sets off black pictures and white ones
+
+
+_LABEL_HEIGHT = 14  # pixels under each picture
+
+
+MAX_PICTURE_BYTES = 200_000
+
+
+def tile(
+    images: np.ndarray,
+    columns: int | None = None,
+    padding: int = 1,
+    labels: Sequence[object] | None = None,
+    scale: int = 1,
+) -> np.ndarray:
+    """Lays pictures out in a grid, row by row, on light grey.
+
+    Args:
+      images: (N, height, width, channels), N ≥ 1; uint8, or floats in [−1, 1].  1 channel is grey,
+        3 are RGB, 4 are RGBA.  Of any other number each channel is shown as a grey picture of its
+        own, side by side, so that nothing is left out.
+      columns: pictures in a row; by default ⌈√N⌉.  Cells that are left over stay grey.
+      padding: grey pixels between two pictures.
+      labels: N short texts (or numbers), one under each picture.
+      scale: enlarges pictures and padding, not the text: a pixel becomes scale × scale pixels.
+
+    Returns:
+      One uint8 picture, (height, width, 1, 3 or 4).
+
+    Raises:
+      ValueError: for a wrong shape, type or range, or a number of labels other than N.
+    """
+    images = to_uint8(images)
+    count, _, _, channels = images.shape
+    columns = math.ceil(math.sqrt(count)) if columns is None else columns
+    for name, value, least in (
+        ("columns", columns, 1),
+        ("padding", padding, 0),
+        ("scale", scale, 1),
+    ):
+        if not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"{name} must be an integer ≥ {least}. Received: {name}={value!r}")
+    if labels is not None and len(labels) != count:
+        raise ValueError(f"labels must be {count}, one per image. Received: {len(labels)}")
+    if channels not in (1, 3, 4):
+        images = np.concatenate(np.split(images, channels, axis=-1), axis=2)  # (N, H, C·W, 1)
+    images, padding = images.repeat(scale, axis=1).repeat(scale, axis=2), padding * scale
+    _, height, width, channels = images.shape
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    row_height = height + (_LABEL_HEIGHT if labels is not None else 0) + padding
+    grid = np.full(
+        (rows * row_height - padding, columns * (width + padding) - padding, channels),
+        _BACKGROUND,
+        np.uint8,
+    )
+    corners = [(i // columns * row_height, i % columns * (width + padding)) for i in range(count)]
+    for (top, left), image in zip(corners, images, strict=True):
+        grid[top : top + height, left : left + width] = image
+    if labels is None:
+        return grid
+    canvas = Image.fromarray(grid.squeeze(-1) if channels == 1 else grid)
+    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
+    for (top, left), label in zip(corners, labels, strict=True):
+        draw.text(
+            (left + width / 2, top + height + _LABEL_HEIGHT / 2),
+            str(label),
+            fill={1: 0, 3: (0, 0, 0), 4: (0, 0, 0, 255)}[channels],
+            font=font,
+            anchor="mm",
+        )
+    return np.asarray(canvas).reshape(grid.shape)
+
+
+def save_grid(
+    path: str | os.PathLike,
+    images: np.ndarray,
+    columns: int | None = None,
+    padding: int = 1,
+    labels: Sequence[object] | None = None,
+    width: int = 600,
+) -> None:
+    """Writes `tile(images, …)` as a PNG, enlarged by the whole number that brings it near `width`.
+
+    A grid that would take more than 200 kB is reduced to 256 colours; if that does not do, shrunk.
+
+    Args:
+      path: the file; its folder is made if need be.
+      images, columns, padding, labels: as for `tile`.
+      width: pixels, aimed at; small pictures are enlarged at most 8 times.
+
+    Raises:
+      ValueError: as `tile`.
+      UserError: if the file cannot be written.
+    """
+    images = to_uint8(images)
+    grid_width = tile(images, columns, padding=0).shape[1]
+    scale = min(8, max(1, round(width / grid_width)))
+    picture = to_pillow(tile(images, columns, padding, labels, scale))
+    told = PngInfo()
+    told.add_text(ENLARGED, str(scale))  # for a GIF of such grids
+    data = encode(picture, "PNG", optimize=True, pnginfo=told)
+    shrink = 1
+    while len(data) > MAX_PICTURE_BYTES:
+        told = told if shrink == 1 else None
+        data = encode(picture.reduce(shrink).quantize(256), "PNG", optimize=True, pnginfo=told)
+        shrink += 1
+    files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
+
+
+def to_uint8(images: Any) -> np.ndarray:
+    """(N, H, W, C), uint8 or floats in [−1, 1] → uint8."""
+    images = np.asarray(images)
+    if images.ndim != 4 or 0 in images.shape:
+        raise ValueError(
+            f"images must be (number, height, width, channels). Received: shape={images.shape}"
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.name not in ("float16", "bfloat16", "float32", "float64"):
+        raise ValueError(
+            f"images must be uint8, or floats in [−1, 1]. Received: dtype={images.dtype}"
+        )
+    images = images.astype(np.float32)
+    if not np.abs(images).max() <= 1.01:  # also refuses NaN
+        raise ValueError(
+            "images of floats must lie in [−1, 1]. "
+            f"Received: from {images.min():.4g} to {images.max():.4g}"
+        )
+    return np.rint((np.clip(images, -1, 1) + 1) * 127.5).astype(np.uint8)
+
+
+def to_pillow(picture: Any) -> Image.Image:
+    """(H, W, 1, 3 or 4) uint8 → Pillow picture."""
+    return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
+
+
+def encode(picture: Any, file_format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, file_format, **options)
+    return buffer.getvalue()
