@@ -87,13 +87,14 @@ test-oldest: $(OLDEST)/.installed  ## the unit tests with the oldest versions th
 test-notebooks: $(READY)  ## every notebook, in its quick form
 	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --numprocesses=2 --dist=load --durations=20
 
-lint: $(READY)  ## ruff: style and format
+lint: $(READY)  ## ruff and mypy: style, format, types
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
 
 format: $(READY)  ## let ruff rewrite the code
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
 
 clean:  ## remove .venv and caches; runs/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache *.egg-info build
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache *.egg-info build

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 TensorLike: TypeAlias = np.ndarray | tf.Tensor
+ImageShape: TypeAlias = tuple[int, int, int]  # height, width, channels
 Seed: TypeAlias = int | tf.Tensor | None  # see `gan_common.tricks`
 
 

@@ -19,11 +19,16 @@ FIXED = 64  # latents of the sample grids
 class LatentConfig(Protocol):
     """What a configuration says of latents, and of the reference batch of virtual batch norm."""
 
-    seed: int
-    latent_dim: Any
-    latent: Any
-    batch_size: Any
-    tricks: tuple[str, ...]
+    @property
+    def seed(self) -> int: ...
+    @property
+    def latent_dim(self) -> int: ...
+    @property
+    def latent(self) -> str: ...
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def tricks(self) -> tuple[str, ...]: ...
 
 
 def draw_latents(config: LatentConfig, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
@@ -82,6 +87,10 @@ class Drawing:
 
     def pictures(self, latents: Any, labels: Any) -> np.ndarray:
         """Latents (N, latent_dim), labels (N,) → uint8 images (N, H, W, C), averaged weights."""
+        raise NotImplementedError
+
+    def scores(self, pictures: Any, labels: Any) -> np.ndarray:
+        """uint8 images (N, H, W, C), labels (N,) → how real D finds each: logits (N,)."""
         raise NotImplementedError
 
     def fixed_samples(self) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The GAN that trains any of the presets' networks under `fit`, and what can be drawn from it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common import losses, metrics, runs, sampling, tricks
+from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.drawing import Drawing, behind_reference, chunks, computing_in, variables_of
 from gan_common.kernels import optimizers
@@ -20,7 +22,9 @@ CHUNK = 250  # images that go through a network at a time, where nothing is lear
 THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
 
 
-def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "GAN":
+def build(
+    config: Config, image_shape: ImageShape, num_classes: int, first_batch: Any = None
+) -> "GAN":
     """The GAN of a configuration, compiled, every weight drawn from `config.seed`.
 
     Args:
@@ -44,7 +48,11 @@ def build(config: Config, image_shape, num_classes: int, first_batch=None) -> "G
 
 
 def restore(
-    run: runs.Run, config: Config, image_shape, num_classes: int, checkpoint: str = "last"
+    run: runs.Run,
+    config: Config,
+    image_shape: ImageShape,
+    num_classes: int,
+    checkpoint: str = "last",
 ) -> "GAN":
     """The GAN of a run, with the weights of its newest sound checkpoint, or of the "best".
 
@@ -71,7 +79,14 @@ class GAN(Drawing, keras.Model):
         image_shape, num_classes: of the data.
     """
 
-    def __init__(self, generator, discriminator, config: Config, image_shape, num_classes: int):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        config: Config,
+        image_shape: ImageShape,
+        num_classes: int,
+    ) -> None:
         super().__init__(name="gan")
         self.generator, self.discriminator = generator, discriminator
         self.config, self.num_classes = config, num_classes
@@ -103,17 +118,17 @@ class GAN(Drawing, keras.Model):
             self.features = keras.Model(discriminator.input, layer.output)
         self.built = True
 
-    def call(self, latents, labels=None, training=False):
+    def call(self, latents: Any, labels: Any = None, training: bool = False) -> Any:
         """Latents (N, latent_dim) → pictures (N, H, W, C) in [-1, 1]."""
         return self.generator(self.generator_inputs(latents, labels), training=training)
 
-    def judge(self, images, labels, training, network=None):
+    def judge(self, images: Any, labels: Any, training: bool, network: keras.Model = None) -> Any:
         """Pictures → logits (N, 1): the larger, the more real; or what another network makes of them."""
         images = tricks.pack(images, PACKED) if "packing" in self.config.tricks else images
         inputs = [images, labels] if self.conditional else images
         return (network or self.discriminator)(inputs, training=training)
 
-    def initialize_from(self, images) -> None:
+    def initialize_from(self, images: Any) -> None:
         """Data-dependent initialization, from uint8 pictures (N, H, W, C): G's statistics, and the layers
         with weight norm.
         """
@@ -129,7 +144,7 @@ class GAN(Drawing, keras.Model):
                     self.judge(tricks.scale_images(images), labels, False, before)
                 )
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """One step of D and one of G on a batch (uint8 pictures, int32 labels)."""
         images, labels = data
         real = tricks.scale_images(images)
@@ -175,20 +190,22 @@ class GAN(Drawing, keras.Model):
             "g_gradient_norm": tf.linalg.global_norm(g_gradients),
         }
 
-    def discriminator_step(self, real, fake, labels, seeds):
+    def discriminator_step(
+        self, real: Any, fake: Any, labels: Any, seeds: Mapping[str, tf.Tensor]
+    ) -> tuple:
         """D on an all-real and an all-fake batch, no gradient to G: its loss, gradients, and both logits."""
         shown_real = self.terms.shown(real, seeds["real"])
         shown_fake = tf.stop_gradient(self.terms.replayed(fake))
         shown_fake = self.terms.shown(shown_fake, seeds["fake"])
         with tf.GradientTape() as tape:
-            logits = [
-                self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
-            ]
-            d_loss = self.discriminator_loss(*logits, seeds["flips"])
+            of_real = self.judge(shown_real, labels, training=True)
+            of_fake = self.judge(shown_fake, labels, training=True)
+            d_loss = self.discriminator_loss(of_real, of_fake, seeds["flips"])
             objective = d_loss + self.penalty(shown_real, shown_fake, labels, seeds["lines"])
-        return d_loss, tape.gradient(objective, self.discriminator.trainable_variables), logits
+        gradients = tape.gradient(objective, self.discriminator.trainable_variables)
+        return d_loss, gradients, [of_real, of_fake]
 
-    def _update_discriminator(self, gradients) -> None:
+    def _update_discriminator(self, gradients: Any) -> None:
         weights = self.discriminator.trainable_variables
         tf.cond(
             self.d_learns,
@@ -204,16 +221,18 @@ class GAN(Drawing, keras.Model):
 
     # ------------------------------------------- the terms of the step that tricks change
 
-    def draw_fakes(self, labels, seed):
+    def draw_fakes(self, labels: Any, seed: Any) -> tf.Tensor:
         """A generated picture for each label, by the statistics of its batch."""
         return self(self.draw_latents(tf.shape(labels)[0], seed), labels, training=True)
 
-    def discriminator_loss(self, real_logits, fake_logits, seed):
+    def discriminator_loss(self, real_logits: Any, fake_logits: Any, seed: Any) -> tf.Tensor:
         """D's loss by the configured kind, with smoothed or flipped labels."""
         logits = self.terms.flipped(real_logits, fake_logits, seed)
         return losses.discriminator_loss(self.config.loss, *logits, self.config.real_label)
 
-    def generator_loss(self, real, fake, labels, seeds):
+    def generator_loss(
+        self, real: Any, fake: Any, labels: Any, seeds: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
         """G's loss by the configured kind, or by feature matching."""
         shown_fake = self.terms.shown(fake, seeds["again"])
         if self.features is None:
@@ -225,24 +244,24 @@ class GAN(Drawing, keras.Model):
         fake_features = self.judge(shown_fake, labels, True, self.features)
         return tricks.feature_matching_loss(tf.stop_gradient(real_features), fake_features)
 
-    def penalty(self, real, fake, labels, seed):
+    def penalty(self, real: Any, fake: Any, labels: Any, seed: Any) -> tf.Tensor:
         """What is added to D's loss."""
         return self.terms.penalty(
             lambda samples: self.judge(samples, labels, training=True), real, fake, seed
         )
 
-    def unrolled_step(self, real, labels, seeds):
+    def unrolled_step(self, real: Any, labels: Any, seeds: Mapping[str, tf.Tensor]) -> tuple:
         """Fakes, and G's loss and gradients against D as it will be after `UNROLLED_STEPS` steps."""
         fakes = []
 
-        def generate():
+        def generate() -> Any:
             fakes.append(self.draw_fakes(labels, seeds["latents"]))
             return fakes[0]
 
         frozen = self.discriminator.non_trainable_variables
 
-        def logits(parameters, images):
-            def network(inputs, training):
+        def logits(parameters: Any, images: Any) -> Any:
+            def network(inputs: Any, training: bool) -> Any:
                 return self.discriminator.stateless_call(
                     parameters, frozen, inputs, training=training
                 )[0]
@@ -268,7 +287,7 @@ class GAN(Drawing, keras.Model):
 
     # --------------------------------------------------------------- what is drawn and saved
 
-    def pictures(self, latents, labels) -> np.ndarray:
+    def pictures(self, latents: Any, labels: Any) -> np.ndarray:
         """Latents (N, latent_dim) and labels (N,) → uint8 pictures (N, H, W, C), averaged weights."""
         with self.averaged():
             fakes = [
@@ -276,7 +295,7 @@ class GAN(Drawing, keras.Model):
             ]
         return tricks.unscale_images(np.concatenate(fakes))
 
-    def scores(self, pictures, labels) -> np.ndarray:
+    def scores(self, pictures: Any, labels: Any) -> np.ndarray:
         """How real D finds uint8 pictures (N, H, W, C) with labels (N,): logits (N,), float32."""
         logits = [
             self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=CHUNK)
@@ -299,11 +318,11 @@ class GAN(Drawing, keras.Model):
         return float(metrics.kernel_distance(_thumbnails(real[rows]), _thumbnails(fake)))
 
     @tf.function(reduce_retracing=True)
-    def _draw(self, latents, labels):
+    def _draw(self, latents: Any, labels: Any) -> tf.Tensor:
         return self(latents, labels, training=False)
 
     @tf.function(reduce_retracing=True)
-    def _score(self, pictures, labels):
+    def _score(self, pictures: Any, labels: Any) -> tf.Tensor:
         return self.judge(tricks.scale_images(pictures), labels, training=False)
 
     def checkpoint_variables(self) -> dict[str, list]:

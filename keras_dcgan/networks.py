@@ -6,11 +6,13 @@ discriminator's layer named `features` is what feature matching compares.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import layers
 
 from gan_common import tricks
+from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
 from gan_common.kernels.convolutions import PictureConv2D
@@ -24,14 +26,14 @@ LEAK = 0.2
 LOOKS = 3  # of D in a step: at real images, at generated ones, and at these again for G
 
 
-def _weights():
+def _weights() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(stddev=INITIAL_STDDEV)
 
 
 # ------------------------------------------------------------------------- dcgan, cgan
 
 
-def dcgan_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def dcgan_generator(config: Config, image_shape: ImageShape, num_classes: int = 0) -> keras.Model:
     """Radford et al. 2015: a projected and reshaped latent, then fractionally-strided convolutions.
 
     Every layer but the last is followed by batch norm and ReLU; the last ends in tanh.  With
@@ -51,7 +53,9 @@ def dcgan_generator(config: Config, image_shape, num_classes: int = 0) -> keras.
     return keras.Model(inputs, x, name="generator")
 
 
-def dcgan_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def dcgan_discriminator(
+    config: Config, image_shape: ImageShape, num_classes: int = 0
+) -> keras.Model:
     """Radford et al. 2015: strided convolutions with LeakyReLU, batch norm in all but the first.
 
     It ends in average pooling and one logit: no deep fully-connected layers.  With `num_classes` the
@@ -74,7 +78,7 @@ def dcgan_discriminator(config: Config, image_shape, num_classes: int = 0) -> ke
     return keras.Model(inputs, _logit(config, x), name="discriminator")
 
 
-def _halvings(config: Config, image_shape) -> tuple[int, int]:
+def _halvings(config: Config, image_shape: ImageShape) -> tuple[int, int]:
     """How often a side is halved until it is 4 to 7, and what is left: 28 → (2, 7), 64 → (4, 4)."""
     _check_size(config, image_shape)
     side, times = image_shape[0], 0
@@ -83,7 +87,7 @@ def _halvings(config: Config, image_shape) -> tuple[int, int]:
     return times, side
 
 
-def _check_size(config: Config, image_shape) -> None:
+def _check_size(config: Config, image_shape: ImageShape) -> None:
     height, width, _ = image_shape
     if height != width or height % 4 or height < 8:
         raise UserError(
@@ -95,7 +99,9 @@ def _check_size(config: Config, image_shape) -> None:
 # --------------------------------------------------------------------------- reference
 
 
-def reference_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def reference_generator(
+    config: Config, image_shape: ImageShape, num_classes: int = 0
+) -> keras.Model:
     """The generator of jacobgil/keras-dcgan: tanh everywhere, upsampling, then convolution."""
     _check_size(config, image_shape)
     inputs, x = _generator_input(config, num_classes)
@@ -111,7 +117,9 @@ def reference_generator(config: Config, image_shape, num_classes: int = 0) -> ke
     return keras.Model(inputs, x, name="generator")
 
 
-def reference_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def reference_discriminator(
+    config: Config, image_shape: ImageShape, num_classes: int = 0
+) -> keras.Model:
     """The discriminator of jacobgil/keras-dcgan: tanh, max pooling, a dense layer of 1024."""
     inputs, x = _discriminator_input(config, image_shape, num_classes)
     # tanh after pooling is the same as before, for it is monotonic, on a quarter of the numbers.
@@ -128,7 +136,7 @@ def reference_discriminator(config: Config, image_shape, num_classes: int = 0) -
 # --------------------------------------------------------------------------------- gan
 
 
-def dense_generator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def dense_generator(config: Config, image_shape: ImageShape, num_classes: int = 0) -> keras.Model:
     """Goodfellow et al. 2014, section 5: rectifier layers; tanh here, as pictures are in [-1, 1]."""
     inputs, x = _generator_input(config, num_classes)
     for _ in range(2):
@@ -139,7 +147,9 @@ def dense_generator(config: Config, image_shape, num_classes: int = 0) -> keras.
     return keras.Model(inputs, x, name="generator")
 
 
-def dense_discriminator(config: Config, image_shape, num_classes: int = 0) -> keras.Model:
+def dense_discriminator(
+    config: Config, image_shape: ImageShape, num_classes: int = 0
+) -> keras.Model:
     """Goodfellow et al. 2014, section 5: two maxout layers (240 units of 5 pieces) with dropout."""
     inputs, x = _discriminator_input(config, image_shape, num_classes)
     x = layers.Flatten()(x)
@@ -156,7 +166,7 @@ def dense_discriminator(config: Config, image_shape, num_classes: int = 0) -> ke
 # ------------------------------------------------------- common parts, and where tricks come in
 
 
-def _generator_input(config: Config, num_classes: int):
+def _generator_input(config: Config, num_classes: int) -> tuple[Any, Any]:
     latents = keras.Input((config.latent_dim,), name="latents")
     if not num_classes:
         return latents, latents
@@ -165,7 +175,9 @@ def _generator_input(config: Config, num_classes: int):
     return [latents, label], layers.Concatenate()([latents, one_hot])
 
 
-def _discriminator_input(config: Config, image_shape, num_classes: int):
+def _discriminator_input(
+    config: Config, image_shape: ImageShape, num_classes: int
+) -> tuple[Any, Any]:
     *side, channels = image_shape
     packed = channels * (PACKED if "packing" in config.tricks else 1)
     x = images = keras.Input((*side, packed), name="images")
@@ -180,7 +192,7 @@ def _discriminator_input(config: Config, image_shape, num_classes: int):
     return [images, label], layers.Concatenate()([x, plane])
 
 
-def _upsampled(config: Config, x, filters: int, use_bias: bool = False):
+def _upsampled(config: Config, x: Any, filters: int, use_bias: bool = False) -> Any:
     """Twice the height and width: by a fractionally-strided convolution, or by pixel shuffle."""
     common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _weights()}
     if "pixel_shuffle" in config.tricks:
@@ -188,7 +200,7 @@ def _upsampled(config: Config, x, filters: int, use_bias: bool = False):
     return layers.Conv2DTranspose(filters, 4, 2, **common)(x)
 
 
-def _generator_norm(config: Config, x):
+def _generator_norm(config: Config, x: Any) -> Any:
     if config.break_ in ("no_bn", "collapse"):
         return x
     if "virtual_batch_norm" in config.tricks:
@@ -198,11 +210,11 @@ def _generator_norm(config: Config, x):
     return BatchNormalization()(x)
 
 
-def _rectified(config: Config, x):
+def _rectified(config: Config, x: Any) -> Any:
     return _noisy(config, layers.ReLU()(x))
 
 
-def _noisy(config: Config, x):
+def _noisy(config: Config, x: Any) -> Any:
     if "dropout_noise" not in config.tricks:
         return x
     return tricks.DropoutNoise(TRICKS["dropout_noise"].values["rate"])(x)
@@ -214,7 +226,7 @@ def _has_norm(config: Config) -> bool:
     return not broken and not {"weight_norm", "spectral_norm"} & set(config.tricks)
 
 
-def _discriminator_norm(config: Config, x):
+def _discriminator_norm(config: Config, x: Any) -> Any:
     if not _has_norm(config):
         return x
     if "instance_norm" in config.tricks:
@@ -222,7 +234,7 @@ def _discriminator_norm(config: Config, x):
     return BatchNormalization()(x)
 
 
-def _weighted(config: Config, layer):
+def _weighted(config: Config, layer: keras.layers.Layer) -> keras.layers.Layer:
     """A layer of D, with its weights normalised if a trick says so."""
     if "weight_norm" in config.tricks:
         return tricks.WeightNormalization(layer)
@@ -231,7 +243,7 @@ def _weighted(config: Config, layer):
     return layer
 
 
-def _logit(config: Config, x, initializer=None):
+def _logit(config: Config, x: Any, initializer: Any = None) -> Any:
     """One number a picture, computed in float32 whatever the precision of the rest."""
     if "minibatch" in config.tricks:
         size = TRICKS["minibatch"].values
@@ -240,7 +252,7 @@ def _logit(config: Config, x, initializer=None):
     return dense(x)
 
 
-def break_weights(config: Config, generator, discriminator) -> None:
+def break_weights(config: Config, generator: keras.Model, discriminator: keras.Model) -> None:
     """What --break does to the first weights, which are N(0, 0.02²)."""
     if config.break_ == "bad_init":
         for kernel in _kernels(generator) + _kernels(discriminator):
@@ -253,7 +265,7 @@ def break_weights(config: Config, generator, discriminator) -> None:
             kernel.assign(math.sqrt(2 / seen) / INITIAL_STDDEV * kernel)
 
 
-def _kernels(network):
+def _kernels(network: keras.Model) -> list:
     return [w for w in network.trainable_variables if w.path.endswith("kernel")]
 
 

@@ -6,7 +6,9 @@ Makes a run folder with checkpoints, curves and samples; ends with FID beside it
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gan_common import catalogue, cli, data
 from keras_dcgan.config import Config, resolve
@@ -15,12 +17,12 @@ from keras_dcgan.config import Config, resolve
 # a mistyped flag, or data that are not there, are reported at once.
 
 
-def main(argv=None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train a DCGAN, or one of its relatives."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> int:
+def _main(argv: Sequence[str]) -> int:
     given = cli.parse(Config, argv, __doc__)
     if given.get("tricks") == ("help",):
         return catalogue.tell(catalogue.DCGAN)
@@ -84,7 +86,7 @@ def train(config: Config) -> int:
     )
 
 
-def watch(gan, dataset: data.Dataset, config: Config):
+def watch(gan: Any, dataset: data.Dataset, config: Config) -> Any:
     """The doctor of a training, and what --on_failure lets it do."""
     from gan_common import doctor
     from gan_common.doctor.treatment import Treatment
@@ -98,7 +100,7 @@ def watch(gan, dataset: data.Dataset, config: Config):
     return Treatment(watching, config.on_failure, gan.set_rates, gan.look)
 
 
-def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
+def fit(gan: Any, dataset: data.Dataset, config: Config, recorder: Any) -> None:
     """`Model.fit` from the step that the recorder stands at to the last one."""
     from gan_common.runs.callback import AfterStep
 
@@ -119,8 +121,14 @@ def fit(gan, dataset: data.Dataset, config: Config, recorder) -> None:
 
 
 def trial(
-    dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, say=None, **flags
-):
+    dataset: data.Dataset,
+    steps: int,
+    *,
+    sample_every: int | None = None,
+    on_sample: Callable | None = None,
+    say: Callable[[str], None] | None = None,
+    **flags: Any,
+) -> tuple:
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:

@@ -146,7 +146,7 @@ class Config(cli.TrainingConfig):
     @property
     def of_labelled(self) -> tuple[str, ...]:
         """What is done to labelled pictures."""
-        return self.augment if self.labelled_augment is None else self.labelled_augment
+        return (self.augment if self.labelled_augment is None else self.labelled_augment) or ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Follower:
 
     seconds, max_seconds = 0.0, None
 
-    def __init__(self, step: int, total_steps: int):
+    def __init__(self, step: int, total_steps: int) -> None:
         self.step, self.total_steps = step, total_steps
         self.interrupted: int | None = None
 

@@ -52,7 +52,7 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     return measured
 
 
-def classification(run, gan, dataset: data.Dataset) -> dict[str, float]:
+def classification(run: Any, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Test error, with averaged and with live weights, and each class's accuracy; draws both pictures."""
     from gan_common import plotting
 
@@ -92,7 +92,7 @@ def confident_mistakes(class_logits: np.ndarray, true: np.ndarray, count: int) -
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
 
 
-def detection(gan, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+def detection(gan: Any, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     """Shares of real and of generated uint8 pictures that D takes for what they are, averaged weights."""
     found = {
         "real_detected": float(np.mean(gan.scores(real) > 0)),

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common import runs, tricks
+from gan_common.arguments import ImageShape
 from gan_common.drawing import (
     Drawing,
     behind_reference,
@@ -50,7 +51,7 @@ class Seeds(NamedTuple):
 
 def build(
     config: Config,
-    image_shape: tuple[int, int, int],
+    image_shape: ImageShape,
     num_classes: int,
     first_batch: Any = None,
 ) -> "SSGAN":
@@ -84,7 +85,7 @@ def build(
 def restore(
     run: runs.Run,
     config: Config,
-    image_shape: tuple[int, int, int],
+    image_shape: ImageShape,
     num_classes: int,
     checkpoint: str = "last",
 ) -> "SSGAN":
@@ -124,10 +125,10 @@ class SSGAN(Drawing):
         generator: keras.Model,
         discriminator: keras.Model,
         config: Config,
-        image_shape: Sequence[int],
+        image_shape: ImageShape,
         num_classes: int,
         teacher: keras.Model | None = None,
-    ):
+    ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.config, self.num_classes = config, num_classes
         self.generator_optimizer = _optimizer(config, config.generator_lr)
@@ -390,11 +391,11 @@ class SSGAN(Drawing):
             loss = losses.generator_loss(fake_logits)
         else:
             # The means are the whole batch's, so a batch of one row each is what is compared.
-            means = [
+            real_mean, fake_mean = (
                 over_replicas(tf.reduce_mean(each, axis=0, keepdims=True))
                 for each in (tf.stop_gradient(features["real"]), features["fake"])
-            ]
-            loss = tricks.feature_matching_loss(*means, norm=self.config.feature_norm)
+            )
+            loss = tricks.feature_matching_loss(real_mean, fake_mean, norm=self.config.feature_norm)
         if self.config.reconstruction_weight:
             loss += self.reconstruction * losses.distance_to_nearest(real, fake)
         return loss

@@ -5,13 +5,15 @@ features that are matched (N, F) and K class logits (N, K); the logit of "genera
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import layers
 
 from gan_common import tricks
+from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
 from gan_common.kernels.normalization import BatchNormalization
@@ -127,7 +129,7 @@ class _Passing:
         return layer(x)
 
 
-def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+def fast_discriminator(config: Config, image_shape: ImageShape, num_classes: int) -> Discriminator:
     """This project's own: few, small convolutions and average pooling at the end.
 
     Grey pictures: weights of normalised length; the first layer halves the size, where a convolution costs
@@ -142,7 +144,7 @@ def fast_discriminator(config: Config, image_shape, num_classes: int) -> Discrim
 def _grey_body(width: int) -> list:
     """(28, 28, 1) → (7, 7, 4·width)."""
 
-    def conv(filters, kernel, stride=1):
+    def conv(filters: int, kernel: Any, stride: int = 1) -> list:
         convolution = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
         return [WeightNormalization(convolution), layers.LeakyReLU(LEAK)]
 
@@ -164,7 +166,7 @@ def _colour_body(config: Config, width: int) -> list:
     27.8 after 9 minutes of CIFAR-10 with 4,000 labels (seed 3).
     """
 
-    def conv(filters, *pool):
+    def conv(filters: int, *pool: Any) -> list:
         convolution = layers.Conv2D(
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
         )
@@ -179,10 +181,12 @@ def _colour_body(config: Config, width: int) -> list:
     return body
 
 
-def improved_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+def improved_discriminator(
+    config: Config, image_shape: ImageShape, num_classes: int
+) -> Discriminator:
     """Salimans et al. 2016, section 5: dense for grey pictures, convolutions for colour."""
 
-    def normed(layer):
+    def normed(layer: keras.layers.Layer) -> WeightNormalization:
         return WeightNormalization(layer, trainable_scale=False)  # in all but the last layer
 
     if image_shape[-1] == 1:
@@ -200,7 +204,7 @@ def improved_discriminator(config: Config, image_shape, num_classes: int) -> Dis
         body += [normed(layers.Dense(250, activation="relu"))]
         return Discriminator(body, [SeededGaussianNoise(0.5, table), _logits(num_classes)])
 
-    def conv(filters, kernel=3, stride=1, padding="same"):
+    def conv(filters: int, kernel: Any = 3, stride: int = 1, padding: str = "same") -> list:
         convolution = layers.Conv2D(filters, kernel, stride, padding)
         return [normed(convolution), layers.LeakyReLU(LEAK)]
 
@@ -219,12 +223,15 @@ def improved_discriminator(config: Config, image_shape, num_classes: int) -> Dis
     return Discriminator(body, [_logits(num_classes)])
 
 
-def reference_discriminator(config: Config, image_shape, num_classes: int) -> Discriminator:
+def reference_discriminator(
+    config: Config, image_shape: ImageShape, num_classes: int
+) -> Discriminator:
     """gitlimlab/SSGAN-Tensorflow: strided convolutions of 32 … 512 filters down to 1×1.
 
     Normalisation comes before the activation, the last map is flattened, not squeezed.
     """
-    body, size, filters = [], image_shape[0], 32
+    body: list[keras.layers.Layer] = []
+    size, filters = image_shape[0], 32
     while size > 1:  # (size, size, ·) → (⌈size / 2⌉, ⌈size / 2⌉, filters)
         # As in DCGAN none next to the picture; and an instance of one position has no variance.
         normed = bool(body) and (config.norm == "batch" or size > 2)
@@ -236,21 +243,21 @@ def reference_discriminator(config: Config, image_shape, num_classes: int) -> Di
     return Discriminator([*body, layers.Flatten()], [layers.Dense(num_classes, dtype="float32")])
 
 
-def _logits(num_classes: int):
+def _logits(num_classes: int) -> WeightNormalization:
     return WeightNormalization(layers.Dense(num_classes, dtype="float32"))
 
 
 # ---------------------------------------------------------------------------- generator
 
 
-def fast_generator(config: Config, image_shape) -> keras.Model:
+def fast_generator(config: Config, image_shape: ImageShape) -> keras.Model:
     """A dense layer to a small map, then transposed convolutions with batch norm and ReLU."""
     _check_size(config, image_shape, 4)
     filters = 128 if image_shape[-1] > 1 else 64
     return _transposed(config, image_shape, filters, 4, weight_norm=False)
 
 
-def improved_generator(config: Config, image_shape) -> keras.Model:
+def improved_generator(config: Config, image_shape: ImageShape) -> keras.Model:
     """Salimans et al. 2016, section 5: dense with softplus for grey pictures, else transposed 5×5."""
     if image_shape[-1] > 1:
         _check_size(config, image_shape, 8)
@@ -266,7 +273,7 @@ def improved_generator(config: Config, image_shape) -> keras.Model:
     return keras.Model(inputs, layers.Rescaling(2, -1, dtype="float32")(x), name="generator")
 
 
-def reference_generator(config: Config, image_shape) -> keras.Model:
+def reference_generator(config: Config, image_shape: ImageShape) -> keras.Model:
     """gitlimlab/SSGAN-Tensorflow: a dense layer of 1024, then blocks that enlarge and halve the filters."""
     _check_size(config, image_shape, 4)
     times, side = _halvings(image_shape[0])
@@ -287,7 +294,7 @@ def reference_generator(config: Config, image_shape) -> keras.Model:
     return keras.Model(inputs, x, name="generator")
 
 
-def _enlarge(config: Config, filters: int, use_bias: bool):
+def _enlarge(config: Config, filters: int, use_bias: bool) -> keras.layers.Layer:
     """Twice the size, then a 5×5 convolution; or a transposed convolution that does both."""
     if config.upsample == "nearest":
         return tricks.UpsampleConv2D(filters, 5, scale=2, use_bias=use_bias)
@@ -301,7 +308,14 @@ def _enlarge(config: Config, filters: int, use_bias: bool):
     )
 
 
-def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
+def _transposed(
+    config: Any,
+    image_shape: ImageShape,
+    filters: int,
+    kernel: Any,
+    weight_norm: bool,
+    smallest: int = 6,
+) -> keras.Model:
     times, side = _halvings(image_shape[0], smallest)
     inputs = x = keras.Input((config.latent_dim,), name="latents")
     x = layers.Dense(side * side * filters, use_bias=False)(x)
@@ -321,26 +335,26 @@ def _transposed(config, image_shape, filters, kernel, weight_norm, smallest=6):
 # ------------------------------------------------------------------------- common parts
 
 
-def _batch_norm(config: Config, momentum: float = 0.99):
+def _batch_norm(config: Config, momentum: float = 0.99) -> Any:
     """Batch norm; over several replicas its statistics are those of the whole batch."""
     return BatchNormalization(momentum=momentum, synchronized=config.distribute != "none")
 
 
-def _generator_norm(config: Config):
+def _generator_norm(config: Config) -> Any:
     """Batch norm, or the trick that takes its place in G."""
     if "virtual_batch_norm" in config.tricks:
         return tricks.VirtualBatchNormalization(config.batch_size)
     return _batch_norm(config)
 
 
-def _activated(config: Config, x, activation="relu"):
+def _activated(config: Config, x: Any, activation: str = "relu") -> Any:
     x = layers.Activation(activation)(x)
     if "dropout_noise" not in config.tricks:
         return x
     return tricks.DropoutNoise(TRICKS["dropout_noise"].values["rate"])(x)
 
 
-def _doubled(config: Config, filters: int, kernel: int, use_bias: bool):
+def _doubled(config: Config, filters: int, kernel: int, use_bias: bool) -> keras.layers.Layer:
     """Twice the height and width: by a transposed convolution, or by pixel shuffle."""
     if "pixel_shuffle" in config.tricks:
         convolution = layers.Conv2D(4 * filters, 3, padding="same", use_bias=use_bias)
@@ -348,7 +362,7 @@ def _doubled(config: Config, filters: int, kernel: int, use_bias: bool):
     return layers.Conv2DTranspose(filters, kernel, 2, "same", use_bias=use_bias)
 
 
-def _norm(config: Config, batch_norm, of_vectors: bool = False):
+def _norm(config: Config, batch_norm: Callable, of_vectors: bool = False) -> keras.layers.Layer:
     """The normalisation of the preset `reference`; `batch_norm` makes a layer of the one by batches."""
     if config.norm == "batch":
         return batch_norm(config)
@@ -364,7 +378,7 @@ def _halvings(size: int, smallest: int = 4) -> tuple[int, int]:
     return times, size
 
 
-def _check_size(config: Config, image_shape, multiple: int) -> None:
+def _check_size(config: Config, image_shape: ImageShape, multiple: int) -> None:
     height, width, _ = image_shape
     if height != width or height % multiple or height < 12:
         raise UserError(

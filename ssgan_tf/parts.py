@@ -45,7 +45,7 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
     kept, held = np.arange(len(y)), np.arange(0)
     if count:
         kept, held = data.held_out(y, count, config.seed)
-    pool = dataset.x_unlabelled
+    pool: np.ndarray | data.Rows | None = dataset.x_unlabelled
     labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
     labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
     if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied

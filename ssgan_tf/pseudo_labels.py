@@ -26,7 +26,7 @@ class Teacher:
         class_shares: (2, K), the classes' mean shares lately: by the labels, and by the teacher.
     """
 
-    def __init__(self, network: keras.Model, num_classes: int):
+    def __init__(self, network: keras.Model, num_classes: int) -> None:
         self.network, self.num_classes = network, num_classes
         self.class_shares = tf.Variable(
             tf.fill((2, num_classes), 1.0 / num_classes),

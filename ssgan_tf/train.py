@@ -18,7 +18,9 @@ and a --run_dir on a shared disk.
 
 import dataclasses
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gan_common import catalogue, cli, data, runs
 from gan_common.errors import UserError
@@ -32,12 +34,12 @@ from ssgan_tf.parts import FIRST_BATCH, Parts, divide, keep_labelled, stream
 LEAST_INTERVAL = 500  # steps between checkpoints, where an epoch is shorter
 
 
-def main(argv=None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Train a semi-supervised GAN, or a table of them."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> int:
+def _main(argv: Sequence[str]) -> int:
     given = cli.parse(Flags, argv, __doc__)
     if given.get("tricks") == ("help",):
         return catalogue.tell(catalogue.SSGAN)
@@ -133,7 +135,7 @@ def train(config: Config) -> int:
     )
 
 
-def watch(gan, parts: Parts, config: Config):
+def watch(gan: Any, parts: Parts, config: Config) -> Any:
     """The doctor of a training, and what --on_failure lets it do.
 
     Over several replicas pictures are left out: their batch statistics are those of all replicas together.
@@ -152,14 +154,21 @@ def watch(gan, parts: Parts, config: Config):
     return Treatment(watching, config.on_failure, gan.set_rates, gan.look if alone else None)
 
 
-def step_function(gan, config: Config, strategy):
+def step_function(gan: Any, config: Config, strategy: Any) -> Callable:
     """The step as a graph: (labelled, labels, unlabelled, fraction) → its losses, accuracies and norms."""
     import tensorflow as tf
 
     # Traced once more when the game begins, and when D is paused for the first time.  No branch depends on a
     # tensor, and to look for one in all that a step calls is a quarter of what tracing takes.
     @tf.function(autograph=False)
-    def step(labelled, labels, unlabelled, fraction, d_learns: bool = True, game: bool = True):
+    def step(
+        labelled: Any,
+        labels: Any,
+        unlabelled: Any,
+        fraction: Any,
+        d_learns: bool = True,
+        game: bool = True,
+    ) -> Any:
         gan.set_schedule(fraction)
         if config.baseline or not game:
             values = strategy.run(gan.baseline_step, (labelled, labels))
@@ -175,7 +184,7 @@ def step_function(gan, config: Config, strategy):
     return step
 
 
-def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
+def fit(gan: Any, parts: Parts, config: Config, recorder: Any, strategy: Any) -> None:
     """Step after step, from the one that the recorder stands at to the last one."""
     import tensorflow as tf
 
@@ -209,12 +218,19 @@ def fit(gan, parts: Parts, config: Config, recorder, strategy) -> None:
         ) from error
 
 
-def share_of_time(recorder) -> float:
+def share_of_time(recorder: Any) -> float:
     """How much of --max_minutes is over; 0 without a limit."""
     return recorder.seconds / recorder.max_seconds if recorder.max_seconds else 0.0
 
 
-def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=None, **flags):
+def trial(
+    dataset: data.Dataset,
+    steps: int,
+    *,
+    sample_every: int | None = None,
+    on_sample: Callable | None = None,
+    **flags: Any,
+) -> tuple:
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
@@ -246,7 +262,7 @@ def trial(dataset: data.Dataset, steps: int, *, sample_every=None, on_sample=Non
     return gan, history, parts
 
 
-def follow(gan, parts: Parts, config: Config, strategy, total_steps: int) -> int:
+def follow(gan: Any, parts: Parts, config: Config, strategy: Any, total_steps: int) -> int:
     """The training of a worker other than the first, which keeps the run's folder."""
     from gan_common.runs import checkpoints
 

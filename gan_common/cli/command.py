@@ -7,8 +7,9 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from gan_common.errors import UserError
 
@@ -17,12 +18,12 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM outside the training loop, which has a handler of its own."""
 
 
-def _terminate(_number, _frame):
+def _terminate(_number: int, _frame: Any) -> None:
     raise Terminated
 
 
 @contextlib.contextmanager
-def when_interrupted(advice: str):
+def when_interrupted(advice: str) -> Iterator[None]:
     """Have `run` say how to go on when what is inside is interrupted."""
     try:
         yield

@@ -116,7 +116,7 @@ def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name} {value}: give a finite number")
         if name in ("json", "out"):
-            check_output(f"--{name}", value)
+            check_output(f"--{name}", str(value))
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 

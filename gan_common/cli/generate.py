@@ -50,7 +50,7 @@ def command(
         check: refuses a configuration that has nothing to draw.
     """
     options = parse(argv, usage)
-    config = saved(config_class, options.run_dir)
+    config: Any = saved(config_class, options.run_dir)
     check(config)
 
     import gan_common.quiet  # noqa: F401
@@ -121,7 +121,7 @@ def write(
 
 def _save_arrays(path: Path, **arrays: np.ndarray) -> None:
     with open(path, "wb") as file:  # given a name, NumPy would add .npz to it
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # the stubs of some NumPys
 
 
 def find_label(text: str | None, class_names: Sequence[str], conditional: bool) -> int | None:

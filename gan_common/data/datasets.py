@@ -4,8 +4,9 @@ Importing this module imports neither TensorFlow nor Keras, so a mistyped name i
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -104,9 +105,19 @@ def load(
     )
 
 
-def _dataset(name, arrays, class_names, **more) -> Dataset:
-    shape = arrays[0].shape[1:]
-    return Dataset(*arrays, len(class_names), shape, tuple(class_names), name, **more)
+def _dataset(name: str, arrays: Any, class_names: Sequence[str], **more: Any) -> Dataset:
+    x_train, y_train, x_test, y_test = arrays
+    return Dataset(
+        x_train,
+        y_train,
+        x_test,
+        y_test,
+        num_classes=len(class_names),
+        image_shape=x_train.shape[1:],
+        class_names=tuple(class_names),
+        name=name,
+        **more,
+    )
 
 
 def _mnist5k() -> Dataset:

@@ -25,7 +25,7 @@ ROOM_LEFT = 2**28  # bytes that an index must leave on the disk
 Decode = Callable[[Callable[[np.ndarray], object]], tuple[list[int], list[str]]]
 
 
-def through_index(root: Path, names: Sequence[str], size: int, decode: Decode):
+def through_index(root: Path, names: Sequence[str], size: int, decode: Decode) -> tuple | None:
     """Pictures of a folder from its index, which is built first where there is none.
 
     Args:
@@ -88,12 +88,12 @@ def _build(pixels: Path, total: int, decode: Decode) -> None:
     """Write both files, then rename them: the JSON last, it vouches for the other."""
     with whole(pixels.with_suffix(".json")) as facts:
         with whole(pixels) as temporary, open(temporary, "wb") as file:
-            good, bad = decode(lambda picture: file.write(np.ascontiguousarray(picture)))
+            good, bad = decode(lambda picture: file.write(np.ascontiguousarray(picture).data))
         skipped = sorted(set(range(total)) - set(good))
         facts.write_text(json.dumps({"skipped": skipped, "bad": bad}), encoding="utf-8")
 
 
-def _open(pixels: Path, total: int, size: int):
+def _open(pixels: Path, total: int, size: int) -> tuple | None:
     """What an index holds, or None where there is no sound one."""
     try:
         facts = json.loads(pixels.with_suffix(".json").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
-def read_picture(path, size: int) -> np.ndarray:
+def read_picture(path: str | Path, size: int) -> np.ndarray:
     """One picture as uint8 (size, size, 3) RGB.
 
     EXIF orientation is applied, the largest centred square is taken and resized by Lanczos's
@@ -63,12 +64,10 @@ def read_picture(path, size: int) -> np.ndarray:
             warnings.simplefilter("ignore")
             # Raised by the size in the header, before anything is decoded.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                image.draft(
-                    None, (2 * size, 2 * size)
-                )  # JPEG only: decodes at a fraction of the size
-                image.load()
-                image = _upright(_to_8_bit(image))
+            with Image.open(path, formats=FORMATS) as file:
+                file.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size
+                file.load()
+                image = _upright(_to_8_bit(file))
                 transparent = image.has_transparency_data
                 image = image.convert("RGBA" if transparent else "RGB")
                 image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
@@ -81,7 +80,7 @@ def read_picture(path, size: int) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise UserError("not a picture") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = f"{Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels"
+        limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
         raise UserError(f"more than {limit}, shrink it first") from error
     except FileNotFoundError as error:
         raise UserError("no such file, or a link to none") from error
@@ -160,7 +159,9 @@ def new_images(count: int, size: int, channels: int) -> np.ndarray:
     return np.empty((count, size, size, channels), np.uint8)
 
 
-def _decode(root: Path, names: list[str], size: int, put) -> tuple[list[int], list[str]]:
+def _decode(
+    root: Path, names: list[str], size: int, put: Callable[[np.ndarray], object]
+) -> tuple[list[int], list[str]]:
     """Call `put` with each picture (size, size, 3) that can be read; which, and what of the others.
 
     Raises:
@@ -186,7 +187,7 @@ def _decode(root: Path, names: list[str], size: int, put) -> tuple[list[int], li
     return good, bad
 
 
-def read_folder(path, size: int = 32) -> PictureFolder:
+def read_folder(path: str | Path, size: int = 32) -> PictureFolder:
     """Read PATH/<class>/*.png|jpg|jpeg, or PATH/*.png|jpg|jpeg as the one class "all".
 
     A tenth of each class, at least one picture if it has two, is the test part.  Parts and order

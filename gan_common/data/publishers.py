@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gan_common.data import readers
 from gan_common.errors import UserError, one_line
@@ -103,7 +104,7 @@ PUBLISHED = {
 }
 
 
-def check_folder(title: str, path) -> None:
+def check_folder(title: str, path: str | os.PathLike | None) -> None:
     if path and not Path(path).expanduser().is_dir():
         raise UserError(f"{title} {str(path)!r} is not a folder; give an existing one")
 
@@ -132,11 +133,11 @@ def download(url: str, digest: str, folder: str) -> str:
         socket.setdefaulttimeout(patience)
 
 
-def find(name: str, data_dir, fetch) -> tuple[readers.Arrays, str]:
+def find(name: str, data_dir: Any, fetch: Any) -> tuple[readers.Arrays, str]:
     """The arrays of a published data set from the first place that has them, and that place."""
     source = PUBLISHED[name]
 
-    def look_in(root: Path):
+    def look_in(root: Path) -> Any:
         for folder in (*(root / sub for sub in source.folders), root):
             for read in source.layouts:
                 if (arrays := read(folder)) is not None:

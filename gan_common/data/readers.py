@@ -15,8 +15,10 @@ import re
 import tarfile
 import warnings
 import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -35,7 +37,7 @@ MEND = "put the publisher's file in its place, or remove it"
 
 
 @contextmanager
-def _reading(path):
+def _reading(path: str | Path) -> Iterator[None]:
     """Turn whatever a parser raises on a person's file into one line that names the file."""
     try:
         with warnings.catch_warnings():
@@ -52,11 +54,11 @@ def _reading(path):
         raise UserError(message) from error
 
 
-def _refuse(path, why: str):
+def _refuse(path: str | Path, why: str) -> NoReturn:
     raise UserError(f"{str(path)!r} {why}; {MEND}")
 
 
-def _present(folder: Path, names) -> bool:
+def _present(folder: Path, names: Sequence[str]) -> bool:
     """Whether all of `names` lie in the folder; some but not all of them is an error."""
     found = [os.path.lexists(folder / name) for name in names]
     if any(found) and not all(found):
@@ -64,7 +66,9 @@ def _present(folder: Path, names) -> bool:
     return all(found)
 
 
-def _checked(path, images, labels, shape):
+def _checked(
+    path: str | Path, images: Any, labels: Any, shape: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """The pair as uint8 (N, H, W, C) and int32 (N,), or a `UserError` saying what is wrong."""
     if not (isinstance(images, np.ndarray) and isinstance(labels, np.ndarray)):
         _refuse(path, "does not hold arrays of pictures and labels")
@@ -127,7 +131,7 @@ def read_idx(folder: Path) -> Arrays | None:
     ending = "" if any(os.path.lexists(folder / name) for name in names) else ".gz"
     if not _present(folder, [name + ending for name in names]):
         return None
-    parts = []
+    parts: Any = []
     for images_name, labels_name in pairs:
         images = _read_idx(folder / (images_name + ending), (28, 28))
         labels = _read_idx(folder / (labels_name + ending), ())
@@ -140,10 +144,10 @@ class _Array:
 
     values = None
 
-    def __init__(self, *_):
+    def __init__(self, *_: object) -> None:
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         _version, shape, dtype, fortran_order, data = state
         self.values = np.frombuffer(data, dtype.code).reshape(
             shape, order="F" if fortran_order else "C"
@@ -153,28 +157,28 @@ class _Array:
 class _DType:
     """Stands for `numpy.dtype` in a pickle: integers only."""
 
-    def __init__(self, code, *_):
+    def __init__(self, code: Any, *_: object) -> None:
         code = code.decode() if isinstance(code, bytes) else code
         if not re.fullmatch("[iu][1248]", code):
             raise pickle.UnpicklingError(f"arrays of type {code!r} are not allowed")
         self.code = np.dtype(code)
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         order = state[1].decode() if isinstance(state[1], bytes) else state[1]
         self.code = self.code.newbyteorder(order)
 
 
-def _reconstruct(*_) -> _Array:
+def _reconstruct(*_: object) -> _Array:
     return _Array()
 
 
-def _frombuffer(data, dtype, shape, order) -> _Array:
+def _frombuffer(data: Any, dtype: Any, shape: Sequence[int], order: Any) -> _Array:
     array = _Array()
     array.__setstate__((1, shape, dtype, order == "F", data))
     return array
 
 
-def _encode(text: str, _encoding) -> bytes:
+def _encode(text: str, _encoding: Any) -> bytes:
     return text.encode("latin1")
 
 
@@ -195,14 +199,14 @@ class _BatchUnpickler(pickle._Unpickler):
     It is the one written in Python: the C one allocates as much memory as a damaged file names.
     """
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         try:
             return _ALLOWED[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
 
-def _read_batch(path, file) -> tuple[np.ndarray, np.ndarray]:
+def _read_batch(path: str | Path, file: Any) -> tuple[np.ndarray, np.ndarray]:
     """One CIFAR-10 batch: a pickled dict of `data` (N, 3072), channel first, and `labels`."""
     with _reading(path):
         content = file.read(MAX_BATCH_BYTES + 1)
@@ -225,7 +229,8 @@ CIFAR10_BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 
 def _join(batches: dict[str, tuple[np.ndarray, np.ndarray]]) -> Arrays:
     *train, test = (batches[name] for name in CIFAR10_BATCHES)
-    return *(np.concatenate(parts) for parts in zip(*train, strict=True)), *test
+    images, labels = (np.concatenate(parts) for parts in zip(*train, strict=True))
+    return images, labels, *test
 
 
 def read_cifar10(folder: Path) -> Arrays | None:
@@ -262,9 +267,9 @@ def read_cifar10_archive(folder: Path) -> Arrays | None:
         # tarfile stops where the tar ends; gzip checks its sum where the file ends.
         if len(archive.fileobj.read(MAX_BATCH_BYTES)) == MAX_BATCH_BYTES:
             _refuse(path, "goes on after its end")
-    for name in CIFAR10_BATCHES:
-        if name not in batches:
-            _refuse(path, f"lacks the file cifar-10-batches-py/{name}")
+    for batch in CIFAR10_BATCHES:
+        if batch not in batches:
+            _refuse(path, f"lacks the file cifar-10-batches-py/{batch}")
     return _join(batches)
 
 

@@ -1,5 +1,7 @@
 """The endless shuffled stream of batches, which can be taken up at any step."""
 
+from typing import Any
+
 import numpy as np
 
 from gan_common.errors import UserError
@@ -17,7 +19,7 @@ class Rows:
         parts: (array, row numbers) pairs, the arrays' rows of one shape and type.
     """
 
-    def __init__(self, *parts: tuple[np.ndarray, np.ndarray]):
+    def __init__(self, *parts: tuple[np.ndarray, np.ndarray]) -> None:
         self._arrays = [array for array, _ in parts]
         self._part = np.repeat(np.arange(len(parts)), [len(numbers) for _, numbers in parts])
         self._number = np.concatenate([numbers for _, numbers in parts])
@@ -30,7 +32,7 @@ class Rows:
     def __len__(self) -> int:
         return len(self._number)
 
-    def __getitem__(self, rows) -> np.ndarray:
+    def __getitem__(self, rows: Any) -> np.ndarray:
         """The rows of a slice, or of an array of numbers, as an array in memory."""
         part, number = self._part[rows], self._number[rows]
         found = np.empty((len(number), *self.shape[1:]), self.dtype)
@@ -51,7 +53,7 @@ def steps_per_epoch(n: int, batch_size: int) -> int:
     return n // batch_size
 
 
-def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
+def stream(arrays: Any, batch_size: int, seed: int, start_step: int = 0) -> Any:
     """An endless, shuffled `tf.data.Dataset` of batches, which can be taken up at any step.
 
     Each epoch is a new permutation that depends on `(seed, epoch)` alone; the rows that do not
@@ -83,7 +85,7 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
     steps = steps_per_epoch(n, batch_size)
     first_epoch, within = divmod(start_step, steps)
 
-    def row_numbers(epoch):
+    def row_numbers(epoch: Any) -> Any:
         order = tf.random.experimental.stateless_shuffle(
             tf.range(n, dtype=tf.int64),
             seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
@@ -93,7 +95,7 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
             tf.reshape(order[: steps * batch_size], (steps, batch_size))
         )
 
-    def source(array):
+    def source(array: Any) -> Any:
         if not isinstance(array, Rows):
             array = np.asanyarray(array)
         if isinstance(array, np.memmap | Rows) or array.nbytes > LARGE_BYTES:
@@ -104,7 +106,7 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
 
     sources = [source(array) for array in arrays]
 
-    def rows(numbers):
+    def rows(numbers: Any) -> Any:
         return tuple(_gather(source, numbers) for source in sources)
 
     options = tf.data.Options()
@@ -115,7 +117,7 @@ def stream(arrays, batch_size: int, seed: int, start_step: int = 0):
     return batches.prefetch(2).with_options(options)
 
 
-def _gather(source, numbers):
+def _gather(source: Any, numbers: Any) -> Any:
     import tensorflow as tf
 
     if tf.is_tensor(source):

@@ -6,7 +6,8 @@ changed, so series made by hand test it.  `gan_common.doctor.treatment` acts on 
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -165,7 +166,7 @@ class Look:
     clipped: float
 
 
-def look_at(pictures) -> Look:
+def look_at(pictures: Any) -> Look:
     """Measure pictures (N, H, W, C), N ≥ 2, uint8 or floats in [-1, 1]; NaN where they are not finite.
 
     Raises:
@@ -189,7 +190,7 @@ def look_at(pictures) -> Look:
     )
 
 
-def look_at_data(pictures, seed: int, count: int = LOOKED_AT) -> Look:
+def look_at_data(pictures: Any, seed: int, count: int = LOOKED_AT) -> Look:
     """Measure `count` (or all, if there are fewer) of the data's pictures, chosen by the seed."""
     count = min(count, len(pictures))
     chosen = np.random.default_rng(seed).choice(len(pictures), count, replace=False)
@@ -225,7 +226,7 @@ class Doctor:
         guessing: float | None = GUESSING["non_saturating"],
         least: float = 0.0,
         needs_verdict: bool = True,
-    ):
+    ) -> None:
         self.real, self.guessing, self.least = real, guessing, least
         self.needs_verdict = needs_verdict
         self.step = 0
@@ -276,7 +277,7 @@ class Doctor:
         window, self._window = self._window, []
         return [*findings, *self._judge_rates(window), *self._judge_balance(window, held_back)]
 
-    def _judge_rates(self, window) -> list[Finding]:
+    def _judge_rates(self, window: Sequence[Mapping[str, float]]) -> list[Finding]:
         """Gradients and the variance of D's loss."""
         troubles = []
         for net in ("d", "g"):
@@ -304,7 +305,9 @@ class Doctor:
             evidence_over="gradients and D's loss are steady",
         )
 
-    def _judge_balance(self, window, held_back: bool) -> list[Finding]:
+    def _judge_balance(
+        self, window: Sequence[Mapping[str, float]], held_back: bool
+    ) -> list[Finding]:
         """Whether D wins, or has not learnt anything."""
         if not self.guessing or not self.needs_verdict:
             return []
@@ -328,6 +331,7 @@ class Doctor:
 
     def _judge_guessing(self, loss: float, held_back: bool) -> list[Finding]:
         """Whether D is still where it began."""
+        assert self.guessing is not None, "judged only where guessing has a price"
         if loss < GUESSED_LOSS * self.guessing:
             self._told_apart = True
         evidence = f"D's loss is {loss:.3f} where guessing costs {self.guessing:.3f}"
@@ -340,7 +344,7 @@ class Doctor:
 
     # ------------------------------------------------------------------- pictures
 
-    def look(self, step: int, pictures) -> list[Finding]:
+    def look(self, step: int, pictures: Any) -> list[Finding]:
         """See pictures that G draws now, as `look_at` takes them; what has changed."""
         self.step = step
         if self.real is None:
@@ -384,6 +388,7 @@ class Doctor:
         return findings
 
     def _judge_saturation(self) -> list[Finding]:
+        assert self.real is not None, "judged only after the first look"
         # Pictures that are all alike may well be all black.
         saturated = self._saturated() and self.diversity >= ALIKE
         if self._count("saturated", saturated) < LOOKS or "high_lr" in self.active:
@@ -434,7 +439,7 @@ class Doctor:
     # ------------------------------------------------------------------- what changes
 
     def _follow(
-        self, name, symptom: str, needed: int, over: bool, evidence_over: str
+        self, name: str, symptom: str, needed: int, over: bool, evidence_over: str
     ) -> list[Finding]:
         """A finding that begins after `needed` windows with the symptom, and ends after calm ones."""
         if name in self.active:
@@ -480,7 +485,7 @@ class Doctor:
             setattr(self, name, value.copy() if isinstance(value, dict | list) else value)
 
 
-def _mean(window, name: str) -> float:
+def _mean(window: Sequence[Mapping[str, float]], name: str) -> float:
     """Mean of what was told of a name; NaN, which no comparison holds for, where nothing was."""
     told = [values[name] for values in window if name in values]
     return sum(told) / len(told) if told else math.nan

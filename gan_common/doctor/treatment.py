@@ -45,7 +45,7 @@ class Treatment:
         set_rates: Callable[[float, float], None],
         look: Callable[[], np.ndarray] | None = None,
         say: Callable[[str], None] = print,
-    ):
+    ) -> None:
         self.doctor, self.on_failure = watching, on_failure
         self.look, self.say = look, say
         self.findings: list[Finding] = []
@@ -157,7 +157,9 @@ class Treatment:
         self._set_rates(*self.rates)
 
 
-def bands(findings: Sequence[Finding], rows: Sequence[Mapping[str, float]], last_step: int):
+def bands(
+    findings: Sequence[Finding], rows: Sequence[Mapping[str, float]], last_step: int
+) -> list[tuple[float, float, str]]:
     """Stretches of a run to shade, (first step, last step, label): findings, and D held back.
 
     Args:
@@ -165,7 +167,8 @@ def bands(findings: Sequence[Finding], rows: Sequence[Mapping[str, float]], last
         rows: of metrics.csv; `d_rate` is the mean share of its rate that D had since the row before.
         last_step: where what is not over ends.
     """
-    stretches, open_since = [], {}
+    stretches: list[tuple[float, float, str]] = []
+    open_since: dict[str, int] = {}
     for finding in findings:
         if finding.began:
             open_since[finding.name] = finding.step

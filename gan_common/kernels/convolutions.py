@@ -1,11 +1,14 @@
 """A convolution of pictures whose gradient towards the pictures is cheap."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 
 @tf.custom_gradient
-def picture_convolution(pictures, kernel):
+def picture_convolution(pictures: Any, kernel: Any) -> tuple[tf.Tensor, Callable]:
     """`tf.nn.conv2d(pictures, kernel, 1, "SAME")`, with another way to the gradient of the pictures.
 
     oneDNN computes that gradient as if there were 16 channels, however few there are.  Here it is one matrix
@@ -21,7 +24,7 @@ def picture_convolution(pictures, kernel):
     """
     rows, columns, channels, filters = kernel.shape
 
-    def gradient(upstream):
+    def gradient(upstream: Any) -> Any:
         of_kernel = tf.compat.v1.nn.conv2d_backprop_filter(
             pictures, kernel.shape, upstream, [1, 1, 1, 1], "SAME"
         )
@@ -50,7 +53,7 @@ def picture_convolution(pictures, kernel):
 class PictureConv2D(keras.layers.Conv2D):
     """`Conv2D` with stride 1 and "same" padding, for a network's first layer: see `picture_convolution`."""
 
-    def __init__(self, filters, kernel_size, **kwargs):
+    def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
         super().__init__(filters, kernel_size, **{**kwargs, "padding": "same"})
         if self.strides != (1, 1) or self.dilation_rate != (1, 1) or self.groups != 1:
             raise ValueError(
@@ -58,6 +61,6 @@ class PictureConv2D(keras.layers.Conv2D):
                 f"Received: strides={self.strides}"
             )
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(self, inputs: Any, kernel: Any) -> tf.Tensor:
         """As `Conv2D` does, with another gradient."""
         return picture_convolution(inputs, tf.convert_to_tensor(kernel))

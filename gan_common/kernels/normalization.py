@@ -78,7 +78,7 @@ def portable(model: keras.Model) -> keras.Model:
     if not functional or not any(isinstance(layer, BatchNormalization) for layer in model.layers):
         return model
 
-    def own(layer):
+    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
         made = (
             keras.layers.BatchNormalization
             if isinstance(layer, BatchNormalization)

@@ -1,7 +1,7 @@
 """Nearest upsampling and a convolution in one, at a fraction of the multiplications."""
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -50,10 +50,10 @@ def _fold(k: int, scale: int) -> _Fold:
 
 
 @tf.custom_gradient
-def _add_bias(images, bias):
+def _add_bias(images: Any, bias: Any) -> tuple[tf.Tensor, Callable]:
     """`tf.nn.bias_add`, whose own gradient stops growing in bfloat16: there it sums 50,000 halves to 256."""
 
-    def gradient(upstream):
+    def gradient(upstream: Any) -> Any:
         total = tf.reduce_sum(tf.cast(upstream, tf.float32), axis=(0, 1, 2))
         return upstream, tf.cast(total, bias.dtype)
 
@@ -98,15 +98,15 @@ class UpsampleConv2D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        scale=2,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
+        filters: int,
+        kernel_size: Any,
+        scale: int = 2,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = check_positive_int("filters", filters)
         pair = (kernel_size,) * 2 if isinstance(kernel_size, numbers.Integral) else kernel_size

@@ -23,7 +23,7 @@ class Comparison:
             first variant is what the others are compared with.
     """
 
-    def __init__(self, results: Mapping[str, Sequence[Mapping[str, float]]]):
+    def __init__(self, results: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
         lengths = {len(runs) for runs in results.values()}
         if len(results) < 2 or len(lengths) != 1 or 0 in lengths:
             raise ValueError(
@@ -36,7 +36,9 @@ class Comparison:
         """Variant → the measure's value for each seed."""
         return {name: [run[measure] for run in runs] for name, runs in self.results.items()}
 
-    def figure(self, measure: str, title: str, unit: str, floor: float | None = None):
+    def figure(
+        self, measure: str, title: str, unit: str, floor: float | None = None
+    ) -> figures.Figure:
         """Bars of the means, with a dot for each seed."""
         return figures.bars(self.values(measure), title, unit, floor)
 

@@ -7,6 +7,7 @@ proposition 1 and theorem 1).
 """
 
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -38,7 +39,7 @@ class Mixture:
         parts = np.exp(-0.5 * ((x - means) / stddevs) ** 2) / (stddevs * np.sqrt(2 * np.pi))
         return parts @ np.array(self.weights)
 
-    def sample(self, count, seed) -> tf.Tensor:
+    def sample(self, count: int, seed: Any) -> tf.Tensor:
         """(count, 1) float32; `seed` an integer tensor (2,)."""
         choice = tf.random.stateless_categorical(
             tf.math.log([list(self.weights)]), count, tf.random.fold_in(seed, 0)
@@ -62,7 +63,7 @@ def optimal_discriminator(p: np.ndarray, q: np.ndarray) -> np.ndarray:
 def value(p: np.ndarray, q: np.ndarray, d: np.ndarray, x: np.ndarray) -> float:
     """V(D, G) = ∫ p log D + q log(1 − D) dx, equation 1, by the trapezoidal rule; 0 log 0 = 0."""
 
-    def times_log(weight, probability):
+    def times_log(weight: Any, probability: Any) -> np.ndarray:
         logs = np.log(np.maximum(probability, 1e-300))
         return np.where(weight > 0, weight * logs, 0.0)
 
@@ -73,7 +74,7 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray, x: np.ndarray) -> float:
     """½ KL(p ‖ m) + ½ KL(q ‖ m) with m = (p + q) / 2, in nats: from 0 to log 2."""
     middle = (np.asarray(p, float) + np.asarray(q, float)) / 2
 
-    def divergence(a):
+    def divergence(a: Any) -> float:
         ratio = np.divide(a, middle, out=np.ones_like(middle), where=a > 0)
         return trapezoid(np.where(a > 0, a * np.log(ratio), 0.0), x)
 
@@ -120,7 +121,7 @@ def best_response(p: Mixture, q: Mixture, steps: int = 1500, seed: int = 1) -> k
     optimizer.build(variables)
 
     @tf.function
-    def step(number):
+    def step(number: Any) -> Any:
         real = p.sample(4 * BATCH, tf.stack([2 * seed, number]))
         fake = q.sample(4 * BATCH, tf.stack([2 * seed + 1, number]))
         with tf.GradientTape() as tape:
@@ -172,7 +173,7 @@ def play(
     d_optimizer.build(d_variables)
 
     @tf.function
-    def turn(number):
+    def turn(number: Any) -> Any:
         for k in range(discriminator_steps):
             seeds = tf.stack([seed, number * discriminator_steps + k])
             real = data.sample(BATCH, seeds)
@@ -218,7 +219,7 @@ def orbit(
     past = [tricks.HistoricalAverage([player]) for player in (x, y)]
 
     @tf.function
-    def move():
+    def move() -> Any:
         start = tf.identity(x)
         with tf.GradientTape() as tape:
             loss = x * tf.stop_gradient(y) + weight * past[0].penalty()

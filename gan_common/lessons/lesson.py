@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import gan_common.quiet  # noqa: F401
 from gan_common.plotting.figures import Figure
@@ -13,7 +14,7 @@ logging.getLogger("tensorflow").addFilter(lambda told: "retracing" not in told.g
 QUICK = os.environ.get("GAN_QUICK", "") not in ("", "0")
 
 
-def pick(normal, quick):
+def pick(normal: Any, quick: Any) -> Any:
     """What the normal form of the notebook takes, or its quick form (environment: GAN_QUICK=1)."""
     return quick if QUICK else normal
 
@@ -38,10 +39,10 @@ class Live:
         draw: history → figure.
     """
 
-    def __init__(self, draw: Callable[..., Figure]):
+    def __init__(self, draw: Callable[..., Figure]) -> None:
         self.draw, self._handle = draw, None
 
-    def __call__(self, history) -> None:
+    def __call__(self, history: Any) -> None:
         from IPython.display import display
 
         figure = self.draw(history)
@@ -56,7 +57,7 @@ def explore(
     sliders: Mapping[str, tuple[float, float, float]],
     start: Mapping[str, float],
     static: Figure,
-):
+) -> dict:
     """Sliders above a figure that follows them; where there is no front end for them, a static figure.
 
     Args:
@@ -86,7 +87,7 @@ def explore(
     layout = {"max_width": "100%", "align_self": "flex-start"}
     picture = ipywidgets.Image(format="png", layout=layout)
 
-    def redraw(_change=None) -> None:
+    def redraw(_change: Any = None) -> None:
         picture.value = draw(**{name: control.value for name, control in controls.items()}).png
 
     for control in controls.values():

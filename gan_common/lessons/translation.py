@@ -6,6 +6,8 @@
 DiscoGAN (Kim et al. 2017, 1703.05192).  Pictures are float32 (N, H, W, C) in [−1, 1], H and W even.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -79,7 +81,7 @@ def pairs(
     g_optimizer, d_optimizer = _optimizer(g), _optimizer(d)
 
     @tf.function
-    def step(x, y):
+    def step(x: Any, y: Any) -> Any:
         with tf.GradientTape(persistent=True) as tape:
             made = g(x, training=True)
             distance = tf.reduce_mean(tf.abs(y - made))
@@ -134,7 +136,7 @@ def cycle(
     d_optimizer.build(judging)
 
     @tf.function
-    def step(a, b):
+    def step(a: Any, b: Any) -> Any:
         with tf.GradientTape(persistent=True) as tape:
             made_b, made_a = to_second(a, training=True), to_first(b, training=True)
             back = tf.reduce_mean(tf.abs(to_first(made_b, training=True) - a))

@@ -1,6 +1,7 @@
 """Distances between the distributions of two sets of features: Fréchet (FID) and kernel (KID)."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,16 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     """
     real, fake = check_pair(real, fake)
     mean_distance = np.sum((real.mean(axis=0) - fake.mean(axis=0)) ** 2)
-    r = np.linalg.qr(real - real.mean(axis=0), mode="r") / math.sqrt(len(real) - 1)
-    f = np.linalg.qr(fake - fake.mean(axis=0), mode="r") / math.sqrt(len(fake) - 1)
+    r, f = _root(real), _root(fake)
     trace_of_root = np.linalg.svd(r @ f.T, compute_uv=False).sum()
     distance = mean_distance + np.sum(r**2) + np.sum(f**2) - 2 * trace_of_root
     return max(0.0, float(distance))  # rounding may leave −1e-13
+
+
+def _root(features: np.ndarray) -> np.ndarray:
+    """R (min(N, D), D) with RᵀR the covariance of features (N, D), by their QR factors."""
+    triangle: Any = np.linalg.qr(features - features.mean(axis=0), mode="r")
+    return triangle / math.sqrt(len(features) - 1)
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:

@@ -12,7 +12,9 @@ import functools
 import hashlib
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -73,7 +75,7 @@ def classifier(
 
 
 @functools.lru_cache(maxsize=4)
-def _forward(model: keras.Model):
+def _forward(model: keras.Model) -> Callable:
     return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
@@ -91,7 +93,7 @@ def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndar
     return features, np.asarray(tf.nn.softmax(logits))
 
 
-def _network(image_shape, num_classes: int) -> keras.Model:
+def _network(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
     """Four convolutions with batch norm, average pooling to 64 features, logits."""
     weights = keras.initializers.GlorotUniform
     images = keras.Input(image_shape, dtype="uint8")
@@ -113,8 +115,8 @@ def _network(image_shape, num_classes: int) -> keras.Model:
 def _fingerprint(dataset: Dataset, steps: int) -> str:
     """Names the classifier by all that it is made from."""
     digest = hashlib.sha256(f"{steps} {dataset.x_train.shape} {FEATURES}".encode())
-    digest.update(np.ascontiguousarray(dataset.x_train))
-    digest.update(np.ascontiguousarray(dataset.y_train))
+    digest.update(np.ascontiguousarray(dataset.x_train).data)
+    digest.update(np.ascontiguousarray(dataset.y_train).data)
     name = "".join(c if c.isalnum() else "-" for c in dataset.name)[-40:]
     return f"{name}-{digest.hexdigest()[:16]}"
 
@@ -159,7 +161,7 @@ def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
     optimizer.build(weights)
 
     @tf.function
-    def step(x, y, number):
+    def step(x: Any, y: Any, number: Any) -> Any:
         x = _random_affine(x, tf.stack([0, number]))
         with tf.GradientTape() as tape:
             loss = cross_entropy(y, model(x, training=True)[1])

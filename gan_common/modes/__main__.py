@@ -9,6 +9,7 @@ Trains small GANs on data whose modes can be counted: `ring`, eight Gaussians; `
 2,500 samples (stacked: 26,000) capture and how many samples are good, over several seeds.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from gan_common import catalogue, cli, files
@@ -17,12 +18,12 @@ from gan_common.modes.config import Options, resolve
 from gan_common.modes.results import describe, summary, table_line
 
 
-def main(argv=None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """The command."""
     cli.run(_main, argv)
 
 
-def _main(argv) -> int | None:
+def _main(argv: Sequence[str]) -> int | None:
     given = cli.parse(Options, argv, __doc__)
     if "help" in given.get("tricks", ()):
         return catalogue.tell(catalogue.MODES)

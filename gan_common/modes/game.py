@@ -5,6 +5,8 @@ applied.  So one batch of generated samples, and one look of D at it, serve both
 one call of a graph; nothing is copied to Python between them.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -36,7 +38,7 @@ class Game:
         data: `Points`, or `digits.Stacked`.
     """
 
-    def __init__(self, options: Config, data):
+    def __init__(self, options: Config, data: Any) -> None:
         self.options, self.data = options, data
         chosen = options.tricks
         self.conditional = "conditional" in chosen
@@ -45,11 +47,13 @@ class Game:
         labels = data.labels if self.conditional else 0
         if len(data.shape) == 1:
             hidden, inputs, outputs = (128, 128), options.latent_dim + labels, data.shape[0]
-            self.generator = nets.DenseNet(
+            self.generator: Any = nets.DenseNet(
                 (inputs, *hidden, outputs), options.activation, reference=self._reference(labels)
             )
             judged = self.packed * (outputs + labels)
-            self.discriminator = nets.DenseNet((judged, *hidden, 1), options.activation, minibatch)
+            self.discriminator: Any = nets.DenseNet(
+                (judged, *hidden, 1), options.activation, minibatch
+            )
         else:
             self.generator = nets.PictureGenerator(options.latent_dim)
             self.discriminator = nets.PictureDiscriminator(
@@ -85,14 +89,14 @@ class Game:
         ]  # fmt: skip
         self.reset(options.seed if hasattr(options, "seed") else 0)
 
-    def _reference(self, labels: int):
+    def _reference(self, labels: int) -> Any:
         if "virtual_batch_norm" not in self.options.tricks:
             return None
         latents = tricks.sample_latent(REFERENCE, self.options.latent_dim, seed=0)
         given = tf.one_hot(tf.range(REFERENCE) % labels, labels) if labels else None
         return latents if given is None else tf.concat([latents, given], axis=1)
 
-    def _optimizer(self, rate: float, variable):
+    def _optimizer(self, rate: float, variable: Any) -> keras.optimizers.Optimizer:
         if "lr_decay" in self.options.tricks:
             rate = keras.optimizers.schedules.CosineDecay(rate, self.options.steps)
         optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
@@ -122,7 +126,7 @@ class Game:
         """Build the graph, so that its time is not taken for training's."""
         self._train(tf.constant(0, tf.int64), tf.constant(0, tf.int64))
 
-    def _many_steps(self, first, last):
+    def _many_steps(self, first: Any, last: Any) -> None:
         # Drawing normal numbers would take a third of the time.  A step takes a window of a pool instead,
         # at any offset: the same numbers come again, but in other places of other latents.
         size = max(POOL, 4 * self.options.batch_size * self.options.latent_dim)
@@ -130,11 +134,11 @@ class Game:
         for i in tf.range(first, last):
             self.step(i, pool)
 
-    def step(self, i, pool) -> None:
+    def step(self, i: Any, pool: Any) -> None:
         """Step number i of both players."""
         options, n = self.options, self.options.batch_size
 
-        def seed_of(stream):
+        def seed_of(stream: int) -> tf.Tensor:
             return tf.stack([self.seed, 16 * i + stream])
 
         real, labels = self.data.draw(n, seed_of)
@@ -185,7 +189,7 @@ class Game:
             self.average.update()
         self.terms.update()
 
-    def generate(self, weights, z, labels) -> tf.Tensor:
+    def generate(self, weights: Any, z: Any, labels: Any) -> tf.Tensor:
         """Latents (n, latent_dim), modes (n,) → samples."""
         given = z
         if self.conditional:
@@ -197,7 +201,7 @@ class Game:
             made += self.data.std * z[:, : self.data.shape[0]]
         return made
 
-    def judge(self, weights, samples, labels) -> tuple[tf.Tensor, tf.Tensor]:
+    def judge(self, weights: Any, samples: Any, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Samples, modes → logits (n / packed, 1) and D's last features."""
         if self.options.standardise:
             samples = samples / self.data.std
@@ -207,7 +211,7 @@ class Game:
             samples = tricks.pack(samples, self.packed)
         return self.discriminator(weights, samples)
 
-    def discriminator_loss(self, real_logits, fake_logits) -> tf.Tensor:
+    def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> tf.Tensor:
         """By the setting's kind, with labels 1 − α and 0 + β."""
         chosen, kind = self.options.tricks, self.options.loss
         real_label = 1.0 - self.options.alpha if "label_smoothing" in chosen else 1.0
@@ -221,15 +225,15 @@ class Game:
             )
         return real_loss + fake_loss
 
-    def unrolled(self, z, real, labels) -> tuple[tf.Tensor, tf.Tensor]:
+    def unrolled(self, z: Any, real: Any, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Fakes, and G's gradient against D as it will be after `unrolled_steps` steps."""
         fakes = []
 
-        def generate():
+        def generate() -> Any:
             fakes.append(self.generate(self.g, z, labels))
             return fakes[0]
 
-        def logits(parameters, samples):
+        def logits(parameters: Any, samples: Any) -> Any:
             return self.judge(parameters[0], samples, labels)[0]
 
         _, (gradient,) = tricks.unrolled_gradients(
@@ -252,7 +256,7 @@ class Game:
         return np.concatenate([part.numpy() for part in parts])[:n]
 
     @tf.function(reduce_retracing=True)
-    def _samples(self, weights, k):
+    def _samples(self, weights: Any, k: Any) -> tf.Tensor:
         seed = tf.stack([self.seed + 1_000_000_007, tf.cast(k, tf.int64)])
         z = tricks.sample_latent(GENERATED_AT_ONCE, self.options.latent_dim, seed=seed)
         labels = tf.random.stateless_uniform(

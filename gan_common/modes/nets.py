@@ -7,6 +7,7 @@ average or an unrolled step is then a dozen operations in all, not a dozen for e
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,12 +21,12 @@ ORTHOGONAL_GAIN = 0.8  # Metz et al. 2017, appendix A
 class Net:
     """What both kinds of networks share: shapes, their places in the vector, the first weights."""
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]]):
+    def __init__(self, shapes: Sequence[tuple[int, ...]]) -> None:
         self.shapes = [tuple(shape) for shape in shapes]
         self._sizes = [math.prod(shape) for shape in self.shapes]
         self.size = sum(self._sizes)
 
-    def weights(self, flat) -> list[tf.Tensor]:
+    def weights(self, flat: Any) -> list[tf.Tensor]:
         """The vector (size,) cut into the network's arrays."""
         parts = tf.split(tf.convert_to_tensor(flat), self._sizes)
         return [tf.reshape(part, shape) for part, shape in zip(parts, self.shapes, strict=True)]
@@ -38,7 +39,7 @@ class Net:
             parts.append(tf.reshape(tf.convert_to_tensor(value), [-1]))
         return tf.concat(parts, axis=0)
 
-    def _matrix(self, shape, seed):
+    def _matrix(self, shape: Sequence[int], seed: Any) -> Any:
         return keras.initializers.Orthogonal(ORTHOGONAL_GAIN, seed)(shape)
 
 
@@ -52,7 +53,13 @@ class DenseNet(Net):
         reference: (rows, widths[0]): hidden layers get virtual batch norm with this reference batch.
     """
 
-    def __init__(self, widths, activation, minibatch=None, reference=None):
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: str,
+        minibatch: tuple[int, int] | None = None,
+        reference: Any = None,
+    ) -> None:
         self._activation = ACTIVATIONS[activation]
         self._layers = len(widths) - 1
         last = widths[-2] + (minibatch[0] if minibatch else 0)
@@ -77,7 +84,7 @@ class DenseNet(Net):
                 shapes += [(width,), (width,)]
         super().__init__(shapes)
 
-    def __call__(self, flat, x) -> tuple[tf.Tensor, tf.Tensor]:
+    def __call__(self, flat: Any, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """(batch, widths[0]) → the output (batch, widths[-1]) and the last hidden layer."""
         weights = self.weights(flat)
         norms = weights[2 * self._layers :]
@@ -100,7 +107,7 @@ class DenseNet(Net):
         return tf.nn.bias_add(tf.matmul(x, kernel), bias), features
 
 
-def _batch_norm(x, gamma, beta):
+def _batch_norm(x: Any, gamma: Any, beta: Any) -> Any:
     """By the batch's own statistics, always; gamma is stored less 1."""
     return tf.compat.v1.nn.fused_batch_norm(x, gamma + 1.0, beta, is_training=True)[0]
 
@@ -108,7 +115,7 @@ def _batch_norm(x, gamma, beta):
 class PictureNet(Net):
     """What the two convolutional networks share: the start of their kernels."""
 
-    def _matrix(self, shape, seed):
+    def _matrix(self, shape: Sequence[int], seed: Any) -> Any:
         return keras.initializers.RandomNormal(stddev=0.05, seed=seed)(shape)
 
 
@@ -121,14 +128,14 @@ class PictureGenerator(PictureNet):
 
     CHANNELS, SIDES = (64, 32, 16, 8), (4, 7, 14, 28)
 
-    def __init__(self, latent_dim: int):
+    def __init__(self, latent_dim: int) -> None:
         first = 4 * 4 * 64
         shapes = [(latent_dim, first), (64,), (64,)]
         for before, after in itertools.pairwise(self.CHANNELS):
             shapes += [(3, 3, after, before), (after,), (after,)]
         super().__init__([*shapes, (3, 3, 8, 3), (3,)])
 
-    def __call__(self, flat, z):
+    def __call__(self, flat: Any, z: Any) -> Any:
         """(batch, latent_dim) → pictures (batch, 28, 28, 3) in [−1, 1], and None."""
         weights = self.weights(flat)
         batch = tf.shape(z)[0]
@@ -153,7 +160,9 @@ class PictureDiscriminator(PictureNet):
         minibatch: as for `DenseNet`.
     """
 
-    def __init__(self, channels: int, width: float, minibatch=None):
+    def __init__(
+        self, channels: int, width: float, minibatch: tuple[int, int] | None = None
+    ) -> None:
         widths = [channels, *(int(width * n) for n in (8, 16, 32))]
         shapes = [(3, 3, *widths[:2]), (widths[1],)]
         for before, after in itertools.pairwise(widths[1:]):
@@ -166,7 +175,7 @@ class PictureDiscriminator(PictureNet):
         more = [(flat, math.prod(minibatch))] if minibatch else []
         super().__init__([*shapes, (last, 1), (1,), *more])
 
-    def __call__(self, flat, x):
+    def __call__(self, flat: Any, x: Any) -> Any:
         """(batch, 28, 28, channels) → logits (batch, 1) and the features (batch, 4·4·last width)."""
         weights = self.weights(flat)
         x = tf.nn.leaky_relu(tf.nn.bias_add(tf.nn.conv2d(x, weights[0], 2, "SAME"), weights[1]))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,8 @@ def play(
         UserError: weights that are no longer finite.
     """
     game = game or Game(options, data_of(options))
-    count, runs = SAMPLES[options.task], []
+    count = SAMPLES[options.task]
+    runs: list[dict[str, float]] = []
     for seed in seeds:
         watch = None
         if options.run_dir and not runs:
@@ -46,7 +48,7 @@ def play(
         game.prepare()
         seconds = _train(game, seed, watch)
         if watch:
-            watch.draw(Path(options.run_dir))
+            watch.draw(Path(str(options.run_dir)))
         if not np.isfinite(game.g.numpy()).all():
             raise UserError(
                 f"seed {seed}: G's weights are no longer finite; lower --generator_lr or "
@@ -59,7 +61,7 @@ def play(
     return runs
 
 
-def _train(game: Game, seed: int, watch) -> float:
+def _train(game: Game, seed: int, watch: Any) -> float:
     """Train to the end, telling how it goes every ten seconds; the seconds that training took."""
     steps, seconds, shown = game.options.steps, 0.0, time.perf_counter()
     while game.steps_done < steps:

@@ -1,5 +1,7 @@
 """Data whose modes can be counted, and the count: the protocol of the published tables (section 2.3.2)."""
 
+from typing import Any
+
 import numpy as np
 
 SIGMA = {"ring": 0.01, "grid": 0.05}
@@ -59,7 +61,7 @@ def sample(task: str, n: int, seed: int) -> np.ndarray:
     return (chosen + SIGMA[task] * random.standard_normal((n, 2))).astype(np.float32)
 
 
-def mode_coverage(samples, centres, sigma: float) -> tuple[int, float]:
+def mode_coverage(samples: Any, centres: np.ndarray, sigma: float) -> tuple[int, float]:
     """How many modes samples capture, and the share of samples that are of high quality.
 
     A sample is of high quality within 3σ of its nearest centre; a mode is captured when it is the nearest

@@ -29,7 +29,7 @@ def summary(runs: list[dict]) -> dict:
 def table_line(name: str, mean: dict, spread: dict | None = None, width: int = 24) -> str:
     """One row: modes, quality or divergence, speed, each with its spread if there is one."""
 
-    def cell(key, text, factor=1.0):
+    def cell(key: str, text: str, factor: float = 1.0) -> str:
         shown = text.format(factor * mean[key])
         return shown + (f" ± {text.format(factor * spread[key])}" if spread else "")
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ class Points:
         std: of the data, per coordinate.
     """
 
-    def __init__(self, task: str):
+    def __init__(self, task: str) -> None:
         self.centres = centres(task).astype(np.float32)
         self.sigma = SIGMA[task]
         self.shape, self.labels = (2,), len(self.centres)
@@ -56,13 +57,13 @@ class Stacked:
 
     shape, labels = (28, 28, 3), WAYS
 
-    def __init__(self, dataset: str, data_dir: str | None = None):
+    def __init__(self, dataset: str, data_dir: str | None = None) -> None:
         self.dataset = data.load(dataset, data_dir)
         self._digits = tf.constant(self.dataset.x_train[..., 0])  # (N, 28, 28) uint8
         self._names = tf.constant(self.dataset.y_train, tf.int32)
         self.std = float(tricks.scale_images(self.dataset.x_train).std())
 
-    def draw(self, n: int, seed_of) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw(self, n: int, seed_of: Callable[[int], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """(n, 28, 28, 3) pictures and the numbers from 0 to 999 that they show."""
         count = self._digits.shape[0]
         which = tf.random.stateless_uniform((n, 3), seed_of(0), 0, count, tf.int32)
@@ -71,7 +72,7 @@ class Stacked:
         return tricks.scale_images(digits), names
 
     @functools.cached_property
-    def _classifier(self):
+    def _classifier(self) -> Any:
         return features.classifier(self.dataset)
 
     def measure(self, samples: np.ndarray) -> dict[str, float]:
@@ -98,7 +99,7 @@ def triples(named: np.ndarray) -> dict[str, float]:
     return {"modes": len(share), "kl": float(np.sum(share * np.log(share * WAYS)))}
 
 
-def data_of(options: Config):
+def data_of(options: Config) -> Points | Stacked:
     """The task's real data."""
     if options.task != "stacked":
         return Points(options.task)

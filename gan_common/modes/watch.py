@@ -1,6 +1,7 @@
 """Looks at a game while it is played, and pictures of what was seen: `--run_dir` of `gan_common.modes`."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Watch:
             `planes.lattice(reach)` or None.
     """
 
-    def __init__(self, game):
+    def __init__(self, game: Any) -> None:
         self.game = game
         self.every = max(1, game.options.steps // LOOKS)
         self.steps: list[int] = []
@@ -54,7 +55,7 @@ class Watch:
                 f"{title}, step {self.steps[i]:,}",
                 self.points[i],
                 self.game.data.centres,
-                self.reach,
+                self.reach or 1.0,
                 self.surfaces[i],
             )
             for i in plotting.spread(range(len(self.steps)), FRAMES)
@@ -74,7 +75,7 @@ class Watch:
         plotting.save_gif(folder / "training.gif", frames, max_width=300, max_bytes=190_000)
 
 
-def play(game, seed: int) -> Watch:
+def play(game: Any, seed: int) -> Watch:
     """Train a game from the start of a seed to its end; what was seen on the way."""
     game.reset(seed)
     watch = Watch(game)

@@ -5,6 +5,7 @@ needed and no global state is touched.  They are kept small enough for a reposit
 """
 
 import io
+import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,7 +112,7 @@ def to_png(figure: Any, colors: int = 256, true_colors: bool = False) -> bytes:
     return data
 
 
-def save(path: str | Path, figure: Any, true_colors: bool = False) -> None:
+def save(path: str | os.PathLike, figure: Any, true_colors: bool = False) -> None:
     """Write the figure as a PNG that appears whole or not at all.
 
     Raises:

@@ -100,11 +100,11 @@ def error_curves(
     figure, (ax,) = canvas.new(8, 4, title)
     for index, (name, runs) in enumerate(curves.items()):
         for number, (positions, errors) in enumerate(runs):
-            errors = np.array(errors, float)
-            errors[~(errors > 0)] = np.nan
+            positive = np.array(errors, float)
+            positive[~(positive > 0)] = np.nan
             label = name if number == 0 else None
             style = "o" if len(errors) == 1 else "-"  # a point alone makes no line
-            ax.plot(positions, errors, style, color=f"C{index}", linewidth=1, label=label)
+            ax.plot(positions, positive, style, color=f"C{index}", linewidth=1, label=label)
     canvas.decades(ax)
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.legend(loc="best", frameon=False)
@@ -126,7 +126,7 @@ def _curve(ax: Any, steps: np.ndarray, values: np.ndarray, label: str, colour: s
     ax.plot(steps, mean, color=colour, label=label)
 
 
-def _to_float(value: object) -> float:
+def _to_float(value: Any) -> float:
     """A number, or the text of one, → float; anything that is missing or not finite → NaN."""
     try:
         number = float(value)

@@ -56,7 +56,9 @@ def pictures(
         labels: N short texts, one under each picture; not of a mapping.
     """
     if labels is not None:
-        return _labelled(images, title, columns or math.ceil(math.sqrt(len(images))), labels)
+        return _labelled(
+            np.asarray(images), title, columns or math.ceil(math.sqrt(len(images))), labels
+        )
     if not isinstance(images, Mapping):
         grid = _grey(tile(images, columns))
         height, width = grid.shape[:2]

@@ -56,7 +56,7 @@ def save_gif(
         if width > _SMALL_GIF:
             width = _SMALL_GIF
         elif len(pictures) > 2:
-            pictures = spread(pictures, max(2, len(pictures) * 3 // 4))
+            pictures = list(spread(pictures, max(2, len(pictures) * 3 // 4)))
         else:
             break
     files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))

@@ -79,12 +79,13 @@ def tile(
     if labels is None:
         return grid
     canvas = Image.fromarray(grid.squeeze(-1) if channels == 1 else grid)
+    black: dict[int, Any] = {1: 0, 3: (0, 0, 0), 4: (0, 0, 0, 255)}
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
     for (top, left), label in zip(corners, labels, strict=True):
         draw.text(
             (left + width / 2, top + height + _LABEL_HEIGHT / 2),
             str(label),
-            fill={1: 0, 3: (0, 0, 0), 4: (0, 0, 0, 255)}[channels],
+            fill=black[channels],
             font=font,
             anchor="mm",
         )
@@ -116,8 +117,9 @@ def save_grid(
     grid_width = tile(images, columns, padding=0).shape[1]
     scale = min(8, max(1, round(width / grid_width)))
     picture = to_pillow(tile(images, columns, padding, labels, scale))
-    told = PngInfo()
-    told.add_text(ENLARGED, str(scale))  # for a GIF of such grids
+    enlarged = PngInfo()
+    enlarged.add_text(ENLARGED, str(scale))  # for a GIF of such grids
+    told: PngInfo | None = enlarged
     data = encode(picture, "PNG", optimize=True, pnginfo=told)
     shrink = 1
     while len(data) > MAX_PICTURE_BYTES:

@@ -47,7 +47,7 @@ class Checkpoints:
         variables: name → list of Keras or TensorFlow variables: nets, optimisers, averages, step.
     """
 
-    def __init__(self, run: Any, variables: Mapping[str, Sequence]):
+    def __init__(self, run: Any, variables: Mapping[str, Sequence]) -> None:
         self.run = run
         self.folder = run.folder / "checkpoints"
         self._variables = {
@@ -102,7 +102,9 @@ class Checkpoints:
     def paths(self) -> list[Path]:
         """Checkpoints on disk, oldest first."""
         found = (path for path in self.folder.glob("step-*") if step_of(path) is not None)
-        return sorted((path for path in found if path.is_dir()), key=step_of)
+        return sorted(
+            (path for path in found if path.is_dir()), key=lambda path: step_of(path) or 0
+        )
 
     def best(self) -> Path | None:
         """The checkpoint of the lowest `quality`, the later one of two equal ones; None if none has any."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -38,8 +39,8 @@ class History:
         draw_samples: Callable[[], np.ndarray] | None = None,
         sample_every: int | None = None,
         on_sample: Callable[["History"], None] | None = None,
-        treatment=None,
-    ):
+        treatment: Any = None,
+    ) -> None:
         if total_steps < 1:
             raise ValueError(f"total_steps must be at least 1. Received: total_steps={total_steps}")
         self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch

@@ -15,7 +15,7 @@ from gan_common.errors import UserError
 try:
     import fcntl
 except ImportError:  # Windows has none
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 NAME = ".lock"
 
@@ -28,7 +28,7 @@ class Lock:
             killed, or the machine went down.  Else None.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.path = Path(folder) / NAME
         self.stale: str | None = None
         self._descriptor: int | None = None
@@ -82,7 +82,7 @@ class Lock:
         self.acquire()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

@@ -9,6 +9,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -58,7 +60,7 @@ class Recorder:
         max_minutes: float | None = None,
         quality: Callable[[], float] | None = None,
         treatment: Treatment | None = None,
-    ):
+    ) -> None:
         self.run, self.draw_samples = run, draw_samples
         self.checkpoints = Checkpoints(run, variables)
         self.quality = quality
@@ -124,7 +126,7 @@ class Recorder:
         if (group := self.checkpoints.not_finite()) is not None:
             raise self._diverged(group, "no longer finite")
         self.run.sync()
-        state = {"step": self.step, "seconds": self.seconds}
+        state: dict[str, Any] = {"step": self.step, "seconds": self.seconds}
         state |= {"sums": self._sums, "count": self._count}
         if self.treatment is not None:
             state["treatment"] = self.treatment.state()
@@ -135,7 +137,7 @@ class Recorder:
             if not math.isfinite(total):
                 raise self._diverged(name, total)
 
-    def _diverged(self, name: str, value) -> UserError:
+    def _diverged(self, name: str, value: Any) -> UserError:
         return UserError(
             f"{name} is {value} at step {self.step}: the training has diverged; the last checkpoint "
             "is sound. Start again with a lower learning rate"
@@ -150,13 +152,13 @@ class Recorder:
             if self.step == 0:
                 self.run.add_sample(0, self.draw_samples())
                 if self.treatment is not None:
-                    self._begin_treatment()
+                    self._begin(self.treatment)
         except BaseException:
             self.__exit__()
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.run.close()
         self._signals.__exit__()
         self._lock.release()
@@ -176,7 +178,7 @@ class Recorder:
         self._mark = now
         self.step = step
         if self.treatment is not None:
-            if self._treat(step, values):
+            if self._treat(self.treatment, step, values):
                 return True
             values = {**values, **dict(zip(("d_rate", "g_rate"), self._rates, strict=True))}
         for name, value in values.items():
@@ -199,34 +201,34 @@ class Recorder:
 
     # ------------------------------------------------------------------ the doctor
 
-    def _begin_treatment(self) -> None:
+    def _begin(self, treatment: Treatment) -> None:
         """Look at the first pictures; keep a checkpoint where the treatment may have to go back."""
-        action = self.treatment.start()
-        self.run.write_findings(self.treatment.findings)
+        action = treatment.start()
+        self.run.write_findings(treatment.findings)
         if action == STOP:
-            self._stop()
-        if self.treatment.on_failure == "lower_lr":
+            self._stop(treatment)
+        if treatment.on_failure == "lower_lr":
             self.save()
 
-    def _treat(self, step: int, values: Mapping[str, float]) -> bool:
+    def _treat(self, treatment: Treatment, step: int, values: Mapping[str, float]) -> bool:
         """Have a step judged; True when the training now stands at an earlier checkpoint.
 
         Raises:
             UserError: when the training is not healthy and should end.
         """
-        known = len(self.treatment.findings)
-        self._rates = self.treatment.rates  # that this step was taken with
-        action = self.treatment.after_step(step, values)
-        if len(self.treatment.findings) > known:
-            self.run.write_findings(self.treatment.findings, known)
+        known = len(treatment.findings)
+        self._rates = treatment.rates  # that this step was taken with
+        action = treatment.after_step(step, values)
+        if len(treatment.findings) > known:
+            self.run.write_findings(treatment.findings, known)
         if action == STOP:
-            self._stop()
+            self._stop(treatment)
         if action == GO_BACK:
-            self._go_back()
+            self._go_back(treatment)
         return action == GO_BACK
 
-    def _stop(self) -> None:
-        finding = self.treatment.findings[-1]
+    def _stop(self, treatment: Treatment) -> NoReturn:
+        finding = treatment.findings[-1]
         paths = self.checkpoints.paths()
         if paths:
             mend = (
@@ -237,14 +239,14 @@ class Recorder:
             mend = "there is no checkpoint yet: start a new run"
         raise UserError(f"{finding} Stopped; {mend}")
 
-    def _go_back(self) -> None:
+    def _go_back(self, treatment: Treatment) -> None:
         """Go on from the last good checkpoint."""
-        failed, lowered, findings = self.step, self.treatment.lowered, self.treatment.findings
+        failed, lowered, findings = self.step, treatment.lowered, treatment.findings
         state = self.checkpoints.restore()
         if state is None:
-            self._stop()
+            self._stop(treatment)
         self._take_up(state)
-        self.treatment.gone_back(lowered, findings)
+        treatment.gone_back(lowered, findings)
         self.run.forget_after(self.step)
         self._mark = time.perf_counter()
         print(f"back from step {failed} to the checkpoint of step {self.step}", flush=True)
@@ -264,7 +266,7 @@ class Recorder:
         out_of_time = self.max_seconds is not None and self.seconds >= self.max_seconds
         return self.step >= self.total_steps or out_of_time or self.interrupted is not None
 
-    def draw_pictures(self):
+    def draw_pictures(self) -> tuple[Path, Path]:
         """The run's samples over time and its curves, with what the doctor found shaded."""
         if self.treatment is None:
             return self.run.draw_pictures()
@@ -306,7 +308,7 @@ class Recorder:
             print(text, flush=True)
 
 
-def _shown(values) -> list[str]:
+def _shown(values: Mapping[str, float]) -> list[str]:
     """The names of what the progress line tells: not of a game or a look that are still to come."""
     to_come = {"held_out_error"} if values.get("held_out_error") == 1 else set()
     if values.get("g_loss") == 0:

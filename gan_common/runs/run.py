@@ -21,6 +21,7 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ FOLDERS = ("checkpoints", "samples", "tensorboard")
 class Run:
     """One run's folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.metrics_file = self.folder / "metrics.csv"
         self._writer = None
@@ -104,7 +105,7 @@ class Run:
 
     def identity(self) -> dict:
         """What a checkpoint is of, as far as the folder says: package, preset, pictures, latents."""
-        identity = {}
+        identity: dict[str, Any] = {}
         for name, keys in (
             ("config.json", ("package", "preset", "latent_dim", "width", "tricks")),
             ("dataset.json", ("image_shape",)),
@@ -230,7 +231,10 @@ class Run:
     def sample_files(self) -> list[Path]:
         """The sample grids, oldest first."""
         found = (self.folder / "samples").glob("step-*.png")
-        return sorted((path for path in found if step_of(path) is not None), key=step_of)
+        return sorted(
+            (path for path in found if step_of(path) is not None),
+            key=lambda path: step_of(path) or 0,
+        )
 
     def add_sample(self, step: int, images: np.ndarray) -> Path:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
@@ -255,7 +259,7 @@ class Run:
         plotting.loss_curves(curves, self.rows(), bands)
         return gif, curves
 
-    def _tensorboard(self):
+    def _tensorboard(self) -> Any:
         import tensorflow as tf
 
         if self._writer is None:
@@ -270,7 +274,7 @@ class Run:
 
     # ------------------------------------------------------------------ summary
 
-    def summarise(self, **values) -> None:
+    def summarise(self, **values: Any) -> None:
         """Add `values` to summary.json beside the versions that made them."""
         import keras
         import tensorflow as tf

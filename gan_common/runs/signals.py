@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 # A closed terminal (SIGHUP) is no reason to lose a night's work.
 ASKING = [
@@ -18,10 +19,10 @@ class StopSignals:
     `nohup` has it of SIGHUP, stay ignored.
     """
 
-    def __init__(self, on_stop: Callable[[int], None]):
+    def __init__(self, on_stop: Callable[[int], None]) -> None:
         self._on_stop = on_stop
         self._asked = False
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignals":
         self._asked = False
@@ -32,12 +33,12 @@ class StopSignals:
                 signal.signal(number, self._on_signal)
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         while self._before:
             number, before = self._before.popitem()
             signal.signal(number, signal.SIG_DFL if before is None else before)
 
-    def _on_signal(self, number, _frame):
+    def _on_signal(self, number: Any, _frame: Any) -> None:
         if not self._asked:
             self._asked = True
             self._on_stop(number)

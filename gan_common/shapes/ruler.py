@@ -12,7 +12,7 @@ told from one that is no picture of anything.
 import functools
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -138,7 +138,7 @@ def measure_figure(image: np.ndarray) -> FigureParts:
     return measure_each(np.asarray(image)[None], "structure")[0]
 
 
-def measure_each(images: np.ndarray, family: str) -> list[DiscCount | BoxView | FigureParts]:
+def measure_each(images: np.ndarray, family: str) -> list[Any]:
     """Measures uint8 pictures (N, 32, 32, 3) by the rule of one of `worlds.FAMILIES`.
 
     Raises:
@@ -152,8 +152,8 @@ def measure_each(images: np.ndarray, family: str) -> list[DiscCount | BoxView | 
             f"images must be uint8 of shape (N, {SIZE}, {SIZE}, 3). "
             f"Received: {images.dtype} of shape {images.shape}"
         )
-    rule = dict(zip(FAMILIES, (_count_discs, _view_boxes, _find_parts), strict=True))[family]
-    found = []
+    rule: Any = dict(zip(FAMILIES, (_count_discs, _view_boxes, _find_parts), strict=True))[family]
+    found: list[DiscCount | BoxView | FigureParts] = []
     for start in range(0, len(images), 128):  # blocks that fit the cache
         found += rule(images[start : start + 128].astype(np.float32) / 255)
     return found
@@ -242,7 +242,7 @@ def _count_discs(images: np.ndarray) -> list[DiscCount]:
     labels, blobs = _blobs(amount > 0.3)
     areas = ndimage.sum_labels(amount > 0.5, labels, np.arange(1, len(blobs) + 1))
     small, large = np.pi * np.square(worlds.DISC_RADIUS) * DISC_AREA
-    discs = [[] for _ in images]
+    discs: list[list] = [[] for _ in images]
     for label, ((picture, box, reach), area) in enumerate(zip(blobs, areas, strict=True), start=1):
         if area <= SPECK and reach <= 2 * SPECK:
             continue
@@ -250,7 +250,7 @@ def _count_discs(images: np.ndarray) -> list[DiscCount]:
         # A pixel is a square, not a point: it adds 1/12 to the variances.
         short, long = np.linalg.eigvalsh(np.cov(x, y, bias=True) + np.eye(2) / 12)
         if min(box) == 0 or max(box) == SIZE:
-            kind = "cut off"
+            kind: str | None = "cut off"
         elif long > ROUND * short:
             kind = "merged or misshapen"
         elif area > large:
@@ -281,7 +281,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     background, amount = _foreground(images)
     labels, blobs = _blobs(amount > 0.35)
     found = [BoxView((Violation("no box", EVERYWHERE),), None, None)] * len(images)
-    largest = {}  # blob of each picture: area, label
+    largest: dict[int, tuple] = {}  # blob of each picture: area, label
     for label, (picture, _, area) in enumerate(blobs, start=1):
         if area >= MIN_BOX_AREA:
             largest[picture] = max(largest.get(picture, (0, 0)), (area, label))
@@ -319,7 +319,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     excess = np.minimum(np.linalg.norm(rest, axis=-1), np.linalg.norm(sudden, axis=-1))
     _, rests = _blobs(excess > VIEW * strength[:, None, None])
 
-    wrong = [[] for _ in rows]
+    wrong: list[list[Violation]] = [[] for _ in rows]
     for one, face in np.argwhere(unlike):
         there = faces[one, face].reshape(SIZE, SIZE) > 0.5
         wrong[one].append(Violation("shading", _bounds(there)))
@@ -351,8 +351,10 @@ def _fit_boxes(colours: np.ndarray, area: np.ndarray, centre: np.ndarray) -> np.
         faces = _faces(pose)
         colour = _face_colours(faces, colours)
         model = _compose(faces, colour)
-        slopes = [_compose(_faces(pose + step), colour) - model for step in np.diag(POSE_STEP)]
-        slopes = np.stack(slopes, axis=1).reshape(n, len(POSE_STEP), -1)
+        steps = np.diag(POSE_STEP)
+        slopes = np.stack(
+            [_compose(_faces(pose + step), colour) - model for step in steps], axis=1
+        ).reshape(n, len(POSE_STEP), -1)
         rest = colours.reshape(n, -1, 1) - model.reshape(n, -1, 1)
         normal = slopes @ np.swapaxes(slopes, 1, 2)
         damping = 1e-3 * np.trace(normal, axis1=1, axis2=2) + 1e-6
@@ -395,7 +397,8 @@ def _whole_figures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     middle = SIZE / 2 + SHIFTS
     grid = np.meshgrid(SCALES, middle, middle - worlds.FIGURE_RISE, indexing="ij")
     places = np.stack([axis.ravel() for axis in grid], axis=-1)
-    nearest = outside = np.float32(np.inf)
+    nearest: Any = np.float32(np.inf)
+    outside: Any = nearest
     for part in PARTS:
         distance = _part_distance(part, places)
         nearest = np.minimum(nearest, distance)
@@ -418,7 +421,7 @@ def _find_parts(images: np.ndarray) -> list[FigureParts]:
     score = 2 * solid.reshape(len(images), -1) @ templates.T - (templates**2).sum(axis=1)
     best = score.argmax(axis=1)
     axes = {part: _along_axis(solid, part, places[best]) for part in PARTS}  # (N, points)
-    wrong = [[] for _ in images]
+    wrong: list[list[Violation]] = [[] for _ in images]
     parts = [dict.fromkeys(PARTS, "in place") for _ in images]
     for part, values in axes.items():
         for one in np.flatnonzero(values.min(axis=1) < FILLED):
@@ -429,9 +432,9 @@ def _find_parts(images: np.ndarray) -> list[FigureParts]:
     extra = drawn & (outside[best] > 0)
     strange = extra.sum((1, 2)) / np.maximum(drawn.sum((1, 2)), 1)
     _, extras = _blobs(extra)
-    for one, box, size in extras:
+    for picture, box, size in extras:
         if size > SPECK:
-            wrong[one].append(Violation("something extra", box))
+            wrong[picture].append(Violation("something extra", box))
     for one in np.flatnonzero(~amount.any(axis=(1, 2))):
         wrong[one] = [Violation("no figure", EVERYWHERE)]
     return [

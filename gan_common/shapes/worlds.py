@@ -18,7 +18,8 @@ pixels from its centre to the outline.  Coordinates are in pixels, x to the righ
 centre of the top left pixel is (½, ½).
 """
 
-import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ TWO_HEADS = 3.7  # how far each of two heads is from the neck's axis
 Y, X = (np.mgrid[:SIZE, :SIZE] + 0.5).astype(np.float32)  # the pixels' centres
 
 
-def draw_count(counts, rng: np.random.Generator, *, fault: str | None = None) -> np.ndarray:
+def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = None) -> np.ndarray:
     """Draws `counts` equal discs that touch neither each other nor the picture's edge.
 
     Args:
@@ -117,7 +118,9 @@ def draw_count(counts, rng: np.random.Generator, *, fault: str | None = None) ->
     return _to_uint8(canvas, np.shape(counts))
 
 
-def draw_box(angle_indices, rng: np.random.Generator, *, fault: str | None = None) -> np.ndarray:
+def draw_box(
+    angle_indices: Any, rng: np.random.Generator, *, fault: str | None = None
+) -> np.ndarray:
     """Draws a box turned by `ANGLES[index]`, lit from above and from the left.
 
     Args:
@@ -144,7 +147,7 @@ def draw_box(angle_indices, rng: np.random.Generator, *, fault: str | None = Non
     if fault == "swapped shading":  # the left face's with the top's, or with the right face's
         order = np.array([[1, 0, 2], [0, 2, 1]])[rng.integers(2, size=n)]
 
-    def view(degrees):
+    def view(degrees: Any) -> Any:
         light = np.take_along_axis(face_brightness(degrees), order, axis=1)  # (N, 3 faces)
         if fault == "flat shading":
             light[:] = light.mean(axis=1, keepdims=True)
@@ -171,7 +174,7 @@ def draw_figure(
     *,
     fault: str | None = None,
     part: str | None = None,
-    shirts=None,
+    shirts: Any = None,
 ) -> np.ndarray:
     """Draws figures: body, head, arms and legs as `FIGURE` has them, limbs swung by a few degrees.
 
@@ -207,20 +210,20 @@ def draw_figure(
     skin = _hsv(rng.uniform(0.03, 0.08, n), 0.65, rng.uniform(0.7, 0.9, n))
     canvas = _background(n, rng)
     for name, (segment, radius) in FIGURE.items():
-        segment = np.tile(segment, (n, 1))  # (N, 4)
+        segments = np.tile(segment, (n, 1))  # (N, 4)
         if name not in ("body", "head"):
-            segment[:, 2:] += rng.uniform(-0.6, 0.6, (n, 2))
+            segments[:, 2:] += rng.uniform(-0.6, 0.6, (n, 2))
         chosen = broken == name
         if fault == "missing":
-            segment[chosen] = np.inf
+            segments[chosen] = np.inf
         if fault == "misplaced" and name in MISPLACED:
-            segment[chosen] = MISPLACED[name]
+            segments[chosen] = MISPLACED[name]
         if fault == "detached":
-            joint, along = segment[chosen, :2], segment[chosen, 2:] - segment[chosen, :2]
-            segment[chosen] = np.hstack([joint + 0.7 * along, joint + 1.2 * along])
+            joint, along = segments[chosen, :2], segments[chosen, 2:] - segments[chosen, :2]
+            segments[chosen] = np.hstack([joint + 0.7 * along, joint + 1.2 * along])
         colour = {"head": skin, "left leg": trousers, "right leg": trousers}.get(name, shirt)
         for offset in (-TWO_HEADS, TWO_HEADS) if (name, fault) == ("head", "two heads") else (0,):
-            moved = segment + np.array([offset, 0, offset, 0])
+            moved = segments + np.array([offset, 0, offset, 0])
             placed = scale[:, None] * moved + np.tile(centre, 2)
             _paint(canvas, coverage(capsule_distance(placed, scale * radius)), colour)
     return _to_uint8(canvas, shape)
@@ -254,7 +257,7 @@ def dataset(
     return *_split(n_train, names, train), *_split(n_test, names, test), sum(names.values(), ())
 
 
-def _split(n: int, names: dict[str, tuple[str, ...]], rng: np.random.Generator):
+def _split(n: int, names: dict[str, tuple[str, ...]], rng: np.random.Generator) -> tuple:
     """`n` pictures of these families with these classes, and their class numbers."""
     y = rng.permutation(np.arange(n) % sum(map(len, names.values())))
     x = np.empty((n, SIZE, SIZE, 3), np.uint8)
@@ -280,7 +283,9 @@ def _spread(count: int, radius: np.ndarray, rng: np.random.Generator) -> np.ndar
     room = SIZE - 2 * margin
     centres = margin + rng.random((radius.size, count, 2)) * room
     rows = np.arange(radius.size)
-    for attempt in itertools.count(1):
+    attempt = 0
+    while True:
+        attempt += 1
         away = centres[rows, :, None] - centres[rows, None]  # (rows, count, count, 2)
         apart = np.linalg.norm(away, axis=-1)
         apart[:, range(count), range(count)] = np.inf
@@ -309,14 +314,16 @@ def capsule_distance(segments: np.ndarray, radii: np.ndarray) -> np.ndarray:
     there = np.isfinite(segments).all(axis=1)
     segments = np.where(there[:, None], segments, 0.0)
     radii = np.where(there, radii, -np.inf)
-    x0, y0, x1, y1, radius = np.float32([*segments.T, radii])[:, :, None, None]
+    x0, y0, x1, y1, radius = np.array([*segments.T, radii], np.float32)[:, :, None, None]
     dx, dy = x1 - x0, y1 - y0
     x, y = X - x0, Y - y0
     t = np.clip((x * dx + y * dy) / np.maximum(dx**2 + dy**2, 1e-6), 0.0, 1.0)
     return np.hypot(x - t * dx, y - t * dy) - radius
 
 
-def box_coverage(degrees, width, centre, softness=1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def box_coverage(
+    degrees: Any, width: Any, centre: Any, softness: Any = 1.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much of every pixel a turned box covers.
 
     Args:
@@ -340,8 +347,8 @@ def box_coverage(degrees, width, centre, softness=1.0) -> tuple[np.ndarray, np.n
     x0 = centre[:, 0] + (left - right) / 2
     y0 = centre[:, 1] + ((left + right) * rise + height) / 2
     softness = np.broadcast_to(softness, len(turned))
-    left, right, slope_left, slope_right, height, x0, y0, softness = np.float32(
-        [left, right, slope_left, slope_right, height, x0, y0, softness]
+    left, right, slope_left, slope_right, height, x0, y0, softness = np.array(
+        [left, right, slope_left, slope_right, height, x0, y0, softness], np.float32
     )[:, :, None, None]
     x, y = X - x0, Y - y0
     norm_left, norm_right = np.hypot(1, slope_left), np.hypot(1, slope_right)
@@ -355,7 +362,7 @@ def box_coverage(degrees, width, centre, softness=1.0) -> tuple[np.ndarray, np.n
     return coverage(hull / softness), coverage(-x / softness), coverage(top / softness)
 
 
-def face_brightness(degrees) -> np.ndarray:
+def face_brightness(degrees: Any) -> np.ndarray:
     """Brightness (N, 3) of the top, left and right face: ambient + diffuse · max(0, n·l)."""
     turned = np.deg2rad(45.0 + np.asarray(degrees, dtype=float))
     top = np.full(turned.shape, np.sin(LAMP_ELEVATION))
@@ -375,7 +382,7 @@ def _paint(canvas: np.ndarray, inside: np.ndarray, colour: np.ndarray) -> None:
     canvas += inside[..., None] * (colour.astype(np.float32)[:, None, None] - canvas)
 
 
-def _hsv(hue, saturation, value) -> np.ndarray:
+def _hsv(hue: Any, saturation: Any, value: Any) -> np.ndarray:
     """RGB in [0, 1], shape (N, 3), of hues (N,), and saturations and values, (N,) or one number."""
     pure = np.clip(np.abs((hue[:, None] * 6 + [0, 4, 2]) % 6 - 3) - 1, 0, 1)
     return np.reshape(value, (-1, 1)) * (1 - np.reshape(saturation, (-1, 1)) * (1 - pure))
@@ -385,7 +392,7 @@ def _to_uint8(canvas: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.round(canvas * 255).astype(np.uint8).reshape(*shape, SIZE, SIZE, 3)
 
 
-def _integers(name: str, values, least: int, most: int) -> np.ndarray:
+def _integers(name: str, values: Any, least: int, most: int) -> np.ndarray:
     """`values` as a flat array, refused unless they are integers from `least` to `most`."""
     array = np.asarray(values, dtype=int if np.size(values) == 0 else None).reshape(-1)
     if array.dtype.kind not in "iu" or not ((least <= array) & (array <= most)).all():
@@ -395,7 +402,7 @@ def _integers(name: str, values, least: int, most: int) -> np.ndarray:
     return array
 
 
-def _check_choice(name: str, value: str | None, known) -> None:
+def _check_choice(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
         raise ValueError(
             f"{name} must be one of {tuple(known)} or None. Received: {name}={value!r}"
