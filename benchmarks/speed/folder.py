@@ -22,7 +22,6 @@ from PIL import Image
 
 from gan_common import cli, data, files
 from gan_common.cli import flag
-from gan_common.data import pictures
 
 CLASSES = 10
 BATCH = 64
@@ -121,8 +120,6 @@ def _load(options: Options) -> dict:
     """Load the folder and draw batches, as a training does."""
     import gan_common.quiet  # noqa: F401
 
-    if not options.index:
-        pictures.INDEXED_FROM = np.inf
     imports = _tensorflow_mb()
     peaks, done = [_memory()], threading.Event()
 
@@ -133,7 +130,11 @@ def _load(options: Options) -> dict:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.perf_counter()
-    dataset = data.load(f"folder:{options.worker}", image_size=options.image_size)
+    dataset = data.load(
+        f"folder:{options.worker}",
+        image_size=options.image_size,
+        indexed_from=1 if options.index else np.inf,
+    )
     load_seconds = time.perf_counter() - began
     batches = iter(data.stream((dataset.x_train, dataset.y_train), BATCH, seed=1))
     next(batches)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gan_common import shapes
-from gan_common.data.pictures import read_folder, resize
+from gan_common.data.pictures import INDEXED_FROM, read_folder, resize
 from gan_common.data.publishers import DIGITS, PUBLISHED, check_folder, download, find
 from gan_common.data.splits import _first_of_each_class, _random_order
 from gan_common.errors import UserError
@@ -61,6 +61,7 @@ def load(
     data_dir: str | os.PathLike | None = None,
     image_size: int | None = None,
     fetch: Callable[[str, str, str], str] | None = None,
+    indexed_from: float = INDEXED_FROM,
 ) -> Dataset:
     """Load a data set by name.
 
@@ -76,6 +77,7 @@ def load(
         data_dir: folder with the publisher's files.
         image_size: height and width in pixels, by default the data's own, 32 for `folder:`.
         fetch: `fetch(url, hash, folder under the Keras home) -> path`; by default Keras's download.
+        indexed_from: of `folder:`, how many pictures are worth an index on the disk.
 
     Raises:
         UserError: an unknown name, nothing found (each place that was tried is named), a damaged
@@ -86,7 +88,7 @@ def load(
         raise UserError(f"image_size must be 1 pixel or more. Received: image_size={image_size!r}")
     check_folder("--data_dir", data_dir)
     if name.startswith("folder:"):
-        return _folder(name, image_size or 32)
+        return _folder(name, image_size or 32, indexed_from)
     if name == "mnist5k":
         dataset = _mnist5k()
     elif name in SHAPES:
@@ -139,7 +141,7 @@ def _shapes(name: str) -> Dataset:
     return _dataset(name, arrays, class_names)
 
 
-def _folder(name: str, image_size: int) -> Dataset:
-    read = read_folder(name.removeprefix("folder:"), image_size)
+def _folder(name: str, image_size: int, indexed_from: float) -> Dataset:
+    read = read_folder(name.removeprefix("folder:"), image_size, indexed_from)
     more = {"x_unlabelled": read.x_unlabelled, "notes": read.notes}
     return _dataset(name, read[:4], read.class_names, **more)

@@ -187,19 +187,22 @@ def _decode(
     return good, bad
 
 
-def read_folder(path: str | Path, size: int = 32) -> PictureFolder:
+def read_folder(
+    path: str | Path, size: int = 32, indexed_from: float = INDEXED_FROM
+) -> PictureFolder:
     """Read PATH/<class>/*.png|jpg|jpeg, or PATH/*.png|jpg|jpeg as the one class "all".
 
     A tenth of each class, at least one picture if it has two, is the test part.  Parts and order
     follow from a hash of each picture's name relative to PATH: the same on every machine.
     A folder `unlabelled` beside class folders is no class: its pictures become `x_unlabelled`.
 
-    A folder of `INDEXED_FROM` pictures or more goes through an index (`gan_common.data.index`): its arrays
+    A folder of `indexed_from` pictures or more goes through an index (`gan_common.data.index`): its arrays
     are `np.memmap`s of it, read in place and read-only.
 
     Args:
         path: the folder.
         size: height and width of the result, in pixels.
+        indexed_from: how many pictures are worth an index; infinity makes none.
 
     Raises:
         UserError: no folder, no pictures, an empty class, or more than 1% bad pictures.
@@ -218,7 +221,7 @@ def read_folder(path: str | Path, size: int = 32) -> PictureFolder:
 
     names = [name for name, _ in files]
     found = None
-    if len(files) >= INDEXED_FROM:
+    if len(files) >= indexed_from:
         found = index.through_index(root, names, size, lambda put: _decode(root, names, size, put))
     if found is None:
         images, filled = new_images(len(files), size, 3), itertools.count()

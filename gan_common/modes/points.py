@@ -5,14 +5,7 @@ from typing import Any
 import numpy as np
 
 SIGMA = {"ring": 0.01, "grid": 0.05}
-
-
 SAMPLES = {"ring": 2500, "grid": 2500, "stacked": 26_000}
-
-
-MODES = {"ring": 8, "grid": 25, "stacked": 1000}
-
-
 HIGH_QUALITY = 3.0  # within this many σ of the nearest centre
 
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from benchmarks.speed import folder as benchmark
-from gan_common.data import pictures
 
 pytestmark = pytest.mark.skipif(
     not benchmark.Path("/proc/self/status").exists(), reason="memory is read from Linux's /proc"
@@ -31,7 +30,6 @@ def test_memory_counts_what_is_allocated():
 
 def test_a_process_reports_times_and_memory(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(pictures, "INDEXED_FROM", 100)
     benchmark._draw(tmp_path / "pictures", 120, side=8)
     files = sorted((tmp_path / "pictures").rglob("*.png"))
     assert len(files) == 120

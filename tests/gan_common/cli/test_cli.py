@@ -172,3 +172,33 @@ def test_help_names_every_flag():
         name = field.name.rstrip("_")  # break_ is --break
         assert f"--{name}:" in done.stdout
     assert done.stderr == ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Grown:
+    """A configuration to which a flag came later."""
+
+    resume: str | None = cli.flag(None, "folder", on_resume=True)
+    epochs: int = cli.flag(20, "passes", lower=1, on_resume=True)
+    seed: int = cli.flag(0, "seed")
+    late: float = cli.flag(0.5, "came later", since="0.2")
+
+
+def saved_run(folder, **entries):
+    (folder / "config.json").write_text(json.dumps({"package": "tests", "resume": None, **entries}))
+    return str(folder)
+
+
+def test_a_run_older_than_a_flag_takes_its_default(tmp_path, monkeypatch):
+    monkeypatch.setattr(Grown, "__module__", "tests.older")
+    assert cli.resumed(Grown, {"resume": saved_run(tmp_path, epochs=3, seed=1)}).late == 0.5
+    with pytest.raises(UserError, match="it lacks seed"):
+        cli.resumed(Grown, {"resume": saved_run(tmp_path, epochs=3)})
+
+
+def test_only_what_may_be_given_anew_changes_on_resuming(tmp_path, monkeypatch):
+    monkeypatch.setattr(Grown, "__module__", "tests.older")
+    run = saved_run(tmp_path, epochs=3, seed=1)
+    assert cli.resumed(Grown, {"resume": run, "epochs": 5, "seed": 1}).epochs == 5
+    with pytest.raises(UserError, match="the run has seed=1, not 2"):
+        cli.resumed(Grown, {"resume": run, "seed": 2})

@@ -14,9 +14,8 @@ from gan_common.errors import UserError
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """The folder of indices; every folder of ten pictures gets one."""
+    """The folder of indices."""
     monkeypatch.setenv("GAN_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(pictures, "INDEXED_FROM", 10)
     return tmp_path / "cache" / "folders"
 
 
@@ -43,14 +42,13 @@ def decoded(monkeypatch):
     return names
 
 
-def load(folder):
-    return data.load(f"folder:{folder}", image_size=4)
+def load(folder, indexed_from=10):
+    return data.load(f"folder:{folder}", image_size=4, indexed_from=indexed_from)
 
 
-def test_an_index_holds_what_memory_would(folder, monkeypatch):
+def test_an_index_holds_what_memory_would(folder):
     indexed = load(folder)
-    monkeypatch.setattr(pictures, "INDEXED_FROM", 41)
-    in_memory = load(folder)
+    in_memory = load(folder, indexed_from=41)
     assert isinstance(indexed.x_train, np.memmap)
     assert not isinstance(in_memory.x_train, np.memmap)
     for name in ("x_train", "y_train", "x_test", "y_test"):
@@ -85,7 +83,9 @@ def test_a_folder_that_changed_is_decoded_anew_and_its_old_index_goes(folder, de
     Image.new("RGB", (5, 5)).save(folder / "a" / "new.png")
     assert len(load(folder).y_train) == 37
     assert len(decoded) == 121
-    data.load(f"folder:{folder}", image_size=8)  # another size has an index of its own
+    data.load(
+        f"folder:{folder}", image_size=8, indexed_from=10
+    )  # another size has an index of its own
     assert len(list(cache.iterdir())) == 4
 
 
