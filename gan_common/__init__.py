@@ -7,10 +7,14 @@ of `keras_dcgan.models`, which uses them.  Then, as the questions come:
 idea                                             room
 ===============================================  ====================
 a layer or a function of section 2.4             `tricks`
+tricks that came after the chapter               `modern`
+each trick's section, flags, what excludes it    `catalogue`
+what a step asks of tricks                       `terms`
 the two players' losses                          `losses`
 names → arrays, splits, streams                  `data`
-pictures whose right answer is known             `shapes`
-how good are generated pictures                  `metrics`
+images whose right answer is known               `shapes`
+how good are generated images                    `metrics`
+what both packages' pairs draw alike             `drawing`
 what can be drawn from a trained generator       `sampling`
 what a run leaves on the disk                    `runs`
 why a training fails, and what is done           `doctor`
@@ -19,6 +23,8 @@ figures, grids, GIFs                             `plotting`
 flags, errors, exit status                       `cli`
 the same numbers in less time                    `kernels`
 what the notebooks need                          `lessons`
+files that are whole or not there                `files`
+checks of what a function is given               `arguments`
 ===============================================  ====================
 
 Arrows go down only (tests/test_imports.py has the floors); errors, files and quiet are the ground.
