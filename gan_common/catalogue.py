@@ -40,7 +40,7 @@ class Trick:
 REAL_LABEL = 0.9  # of one-sided label smoothing: Salimans et al. 2016, section 3.4
 _AVERAGED, _SPHERE = {"weight_average": 0.999}, {"latent": "sphere"}
 _PENALTY_NO_PLACE = {
-    "ssgan_tf fast colour": "it is per picture, and D's batch norm mixes them",
+    "ssgan_tf fast color": "it is per picture, and D's batch norm mixes them",
     "ssgan_tf reference": "it is per picture, and D's batch norm mixes them",
     "modes stacked": "batch norm in D makes a sample's gradient depend on the others",
 }
@@ -200,8 +200,8 @@ TRICKS: dict[str, Trick] = {
             "keras_dcgan reference": "its batch norm follows a dense layer, where there are no positions",
             **dict.fromkeys(
                 (
-                    *("ssgan_tf fast", "ssgan_tf fast colour"),
-                    *("ssgan_tf improved", "ssgan_tf improved colour"),
+                    *("ssgan_tf fast", "ssgan_tf fast color"),
+                    *("ssgan_tf improved", "ssgan_tf improved color"),
                 ),
                 "the other D's normalize their weights",
             ),
@@ -213,7 +213,7 @@ TRICKS: dict[str, Trick] = {
         "learns each unit's weight length apart from its direction",
         BOTH,
         no_place=dict.fromkeys(
-            ("ssgan_tf fast colour", "ssgan_tf reference"),
+            ("ssgan_tf fast color", "ssgan_tf reference"),
             "its D is normalized by batch or instance",
         ),
     ),
@@ -232,7 +232,7 @@ TRICKS: dict[str, Trick] = {
         no_place={
             "keras_dcgan gan": "its generator has no upsampling",
             "keras_dcgan reference": "its upsampling is part of what it reproduces",
-            "ssgan_tf improved": "its generator is dense for grey",
+            "ssgan_tf improved": "its generator is dense for gray",
         },
     ),
     "sgd_discriminator": Trick(

@@ -21,7 +21,7 @@ KINDS = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge")
 def discriminator_loss(
     kind: str, real_logits: tf.Tensor, fake_logits: tf.Tensor, real_label: float = 1.0
 ) -> tf.Tensor:
-    """What the discriminator minimises: the sum of `discriminator_loss_parts`.
+    """What the discriminator minimizes: the sum of `discriminator_loss_parts`.
 
     Args:
       kind: one of `KINDS`.
@@ -81,7 +81,7 @@ def discriminator_loss_parts(
 
 
 def generator_loss(kind: str, fake_logits: tf.Tensor) -> tf.Tensor:
-    """What the generator minimises, with f = D(G(z)).
+    """What the generator minimizes, with f = D(G(z)).
 
     - minimax: E log(1 − σ(f)), Goodfellow et al. 2014 eq. 1: the gradient vanishes where D is sure.
     - non_saturating: −E log σ(f), Goodfellow et al. 2014 §3: the same fixed point, with a gradient

@@ -26,7 +26,7 @@ def gradient_penalty(
     """E (‖∇D(x̂)‖₂ − 1)² at points x̂ drawn evenly on the lines from real to generated samples.
 
     Call it inside the tape that takes D's gradient, and add λ times it to D's loss; λ = 10 in the paper.
-    Batch normalisation in D makes a sample's gradient depend on the other samples: leave it out.
+    Batch normalization in D makes a sample's gradient depend on the other samples: leave it out.
 
     Args:
         critic: samples -> logits, one per sample, such as `lambda x: d(x, training=True)`.
@@ -76,8 +76,8 @@ def _augment_color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     draws = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed)
     brightness, saturation, contrast = tf.unstack(tf.cast(draws, images.dtype))
     images += brightness - 0.5
-    grey = tf.reduce_mean(images, axis=3, keepdims=True)
-    images = (images - grey) * (2.0 * saturation) + grey
+    gray = tf.reduce_mean(images, axis=3, keepdims=True)
+    images = (images - gray) * (2.0 * saturation) + gray
     mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
     return (images - mean) * (contrast + 0.5) + mean
 

@@ -82,7 +82,7 @@ _register = keras.saving.register_keras_serializable(package="gan_common")
 
 
 def pack(images: TensorLike, m: int) -> TensorLike:
-    """Joins every m neighbouring samples of a batch into one sample with m times the channels.
+    """Joins every m neighboring samples of a batch into one sample with m times the channels.
 
     D then judges m samples of one kind together.  Pack real and generated batches alike.
 
@@ -117,10 +117,10 @@ def unrolled_gradients(
     optimizer: keras.optimizers.Optimizer,
     steps: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """G's loss and gradient against D as it will be after some steps of its optimiser.
+    """G's loss and gradient against D as it will be after some steps of its optimizer.
 
     The steps are differentiated through, so the gradient holds both how the samples change G's loss and
-    how they change what D learns.  Nothing is assigned: D, its optimiser and its moments stay as they
+    how they change what D learns.  Nothing is assigned: D, its optimizer and its moments stay as they
     are, and D's own step is the ordinary one.  Time and memory grow linearly with `steps`; in a
     `tf.function` so does the graph.
 
@@ -142,7 +142,7 @@ def unrolled_gradients(
         generator_loss, discriminator_loss: (parameters, samples) -> scalar, where `parameters` is a list
             of tensors that stand for `discriminator_variables`.
         generator_variables, discriminator_variables: the trainable variables of the nets.
-        optimizer: D's optimiser, a `keras.optimizers.SGD` (any momentum) or `Adam`.  The steps start
+        optimizer: D's optimizer, a `keras.optimizers.SGD` (any momentum) or `Adam`.  The steps start
             from its present moments and use its present learning rate; before its first use the moments
             are zero.
         steps: k ≥ 0; 0 gives the ordinary gradient.
@@ -151,7 +151,7 @@ def unrolled_gradients(
         G's loss after the steps, and its gradient by each generator variable.
 
     Raises:
-        ValueError: steps is negative, the optimiser is another one, belongs to other variables, or has
+        ValueError: steps is negative, the optimizer is another one, belongs to other variables, or has
             an option whose step is not known here (clipping, weight decay, AMSGrad, ...).
 
     Source: Metz et al. 2017 (1611.02163), equations 7 to 10.
@@ -402,13 +402,13 @@ class WeightAverage:
 
     The t-th update gives the present weights the share (1 − d) / (1 − dᵗ), which is what dividing an
     average that started at zero by 1 − dᵗ comes to: after one update the average is the weights, and it
-    never leans towards zero or towards the initialisation.
+    never leans towards zero or towards the initialization.
 
     `update()` works in `tf.function`; construct the object outside of it.
 
     Args:
         variables: what to average; keras or tf variables, already built.  Take in the moving statistics
-            of batch normalisation too, or else they do not belong to the averaged weights.
+            of batch normalization too, or else they do not belong to the averaged weights.
         decay: d in [0, 1); 0 keeps the last weights.
 
     Attributes:
@@ -572,15 +572,15 @@ def unscale_images(images: TensorLike) -> TensorLike:
     return like(images, tf.cast(pixels, tf.uint8))
 
 
-# ------------------------------------------------------------------------------------ 2.4.6: normalisation
+# ------------------------------------------------------------------------------------ 2.4.6: normalization
 
 
 @_register
 class VirtualBatchNormalization(keras.layers.Layer):
-    """Batch normalisation by a fixed reference batch, so that samples do not depend on each other.
+    """Batch normalization by a fixed reference batch, so that samples do not depend on each other.
 
-    The first `reference_size` rows of every call are the reference.  They are normalised by their own
-    statistics.  Every other row x is normalised by those of reference ∪ {x}, in which x has the weight
+    The first `reference_size` rows of every call are the reference.  They are normalized by their own
+    statistics.  Every other row x is normalized by those of reference ∪ {x}, in which x has the weight
     1 / (reference_size + 1).  Gradients flow through both.  `with_reference` puts the reference in front
     of a whole network's input, which carries it to every depth.
 
@@ -896,7 +896,7 @@ class WeightNormalization(keras.layers.Wrapper):
         layer = self.layer
         if not layer.use_bias:
             raise ValueError(
-                "data-dependent initialisation sets the bias. Received: a layer with use_bias=False"
+                "data-dependent initialization sets the bias. Received: a layer with use_bias=False"
             )
         batch = tf.convert_to_tensor(batch)
         if not self.built:
@@ -1063,7 +1063,7 @@ class InstanceNoise(keras.layers.Layer):
 
 @_register
 class DropoutNoise(keras.layers.Layer):
-    """Dropout in training and at test time: a source of noise in G, not a regulariser.
+    """Dropout in training and at test time: a source of noise in G, not a regularizer.
 
     Args:
         rate: share of values set to zero, in [0, 1); the others are divided by 1 − rate.

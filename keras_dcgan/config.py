@@ -77,7 +77,7 @@ PRESETS: dict[str, dict] = {
         "real_label": 1.0,
         "weight_average": 0.999,
     },
-    # The nets, optimiser, latents and batch of jacobgil/keras-dcgan.
+    # The nets, optimizer, latents and batch of jacobgil/keras-dcgan.
     "reference": {
         "batch_size": 128,
         "loss": "non_saturating",
@@ -106,7 +106,7 @@ BROKEN: dict[str, dict] = {
     # The start-up failures of 2.3.1 are those of the minimax loss: where D is sure, G has no gradient left.
     # With the non-saturating one G still learns from a D that is never wrong.
     "bad_init": {"loss": "minimax"},  # and first weights 25 times as large
-    "no_bn": {},  # no normalisation between the layers
+    "no_bn": {},  # no normalization between the layers
     "strong_d": {"loss": "minimax", "generator_lr": 5e-5, "discriminator_lr": 2e-3},
     "high_lr": {"generator_lr": 0.1, "discriminator_lr": 0.1},
     # G hurries after a D that hardly moves; no batch norm keeps its pictures apart, or shows D that they are

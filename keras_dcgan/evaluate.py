@@ -39,7 +39,7 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     fake, _ = sampling.draw(gan, count, seed=gan.config.seed + 1)
     report = scores.compare(dataset, fake)
     print(metrics.format_report(report))
-    run.summarise(**report)
+    run.summarize(**report)
     return report
 
 

@@ -75,7 +75,7 @@ class GAN(Drawing, keras.Model):
 
     Args:
         generator, discriminator: see `keras_dcgan.networks`.
-        config: latents, losses, optimisers, tricks.
+        config: latents, losses, optimizers, tricks.
         image_shape, num_classes: of the data.
     """
 

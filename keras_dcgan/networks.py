@@ -221,7 +221,7 @@ def _noisy(config: Config, x: Any) -> Any:
 
 
 def _has_norm(config: Config) -> bool:
-    """Whether D normalises activations; normalising weights takes its place."""
+    """Whether D normalizes activations; normalizing weights takes its place."""
     broken = config.break_ in ("no_bn", "collapse")
     return not broken and not {"weight_norm", "spectral_norm"} & set(config.tricks)
 
@@ -235,7 +235,7 @@ def _discriminator_norm(config: Config, x: Any) -> Any:
 
 
 def _weighted(config: Config, layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A layer of D, with its weights normalised if a trick says so."""
+    """A layer of D, with its weights normalized if a trick says so."""
     if "weight_norm" in config.tricks:
         return tricks.WeightNormalization(layer)
     if "spectral_norm" in config.tricks:

@@ -3,7 +3,7 @@
 #
 # After this notebook you will be able to
 #
-# - say what the forger and the detective of a GAN each optimise, and what the best detective answers;
+# - say what the forger and the detective of a GAN each optimize, and what the best detective answers;
 # - say why a GAN is trained without a likelihood, and what its generator knows of the data;
 # - draw a digit of your choice, walk through latent space, and do arithmetic in it;
 # - check whether a generator copies its training pictures.
@@ -22,7 +22,7 @@ lesson.begin()
 # ## 2.1.1 and 2.1.2 The forger and the detective
 #
 # A generator G turns noise z into samples G(z); a discriminator D says of a sample how probable it is that it is
-# real. D maximises, and G minimises, the value of the game (Goodfellow et al. 2014, equation 1):
+# real. D maximizes, and G minimizes, the value of the game (Goodfellow et al. 2014, equation 1):
 #
 # $$V(D, G) = E_{x \sim p}\,\log D(x) + E_{z}\,\log(1 - D(G(z)))$$
 #

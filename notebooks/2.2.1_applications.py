@@ -50,7 +50,7 @@ train, test = (tricks.scale_images(part) for part in (digits.x_train, digits.x_t
 
 def holed(x):
     x = x.copy()
-    x[:, 9:19, 9:19] = 0.0  # grey: a digit has no grey areas
+    x[:, 9:19, 9:19] = 0.0  # gray: a digit has no gray areas
     return x
 
 
@@ -72,7 +72,7 @@ figures.pictures(rows, "What enters each task, and what should leave it: 12 of 4
 # %% [markdown]
 # **What does the game add to a plain distance?** Each is trained with λ = 0 and with λ = 0.05. Where several answers are
 # possible, the smallest distance is a blur between them; D tells a blur at once. Sharpness is the mean difference of
-# neighbouring pixels, beside that of the true answers.
+# neighboring pixels, beside that of the true answers.
 
 # %%
 tasks = dict(list(tasks.items())[: lesson.pick(3, 1)])

@@ -159,7 +159,7 @@ print(f"D's loss on this batch {d_loss:.3f} → {again:.3f}; G's weights untouch
 
 # %% [markdown]
 # **And G's half?** The gradient goes from G's loss back through D to the pictures, then through G to its weights. D's
-# weights are not in the list that the optimiser is given: no freezing, no `trainable = False`.
+# weights are not in the list that the optimizer is given: no freezing, no `trainable = False`.
 
 # %%
 with tf.GradientTape() as tape:

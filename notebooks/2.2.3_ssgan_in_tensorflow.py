@@ -136,7 +136,7 @@ print(
 )
 
 # %% [markdown]
-# **How do the two parts of the loss go?** From when the game begins their sum is minimised; before, the unsupervised
+# **How do the two parts of the loss go?** From when the game begins their sum is minimized; before, the unsupervised
 # part and G's loss are not computed, and drawn as 0.
 
 # %%

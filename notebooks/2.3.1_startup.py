@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 2.3.1 Start-up, and bad initialisation
+# # 2.3.1 Start-up, and bad initialization
 #
 # After this notebook you will be able to
 #

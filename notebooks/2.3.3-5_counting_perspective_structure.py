@@ -46,7 +46,7 @@ figures.pictures(
 )
 
 # %% [markdown]
-# **And are mistakes recognised?** The drawing functions can make each on purpose.
+# **And are mistakes recognized?** The drawing functions can make each on purpose.
 
 # %%
 # shown in the README

@@ -3,7 +3,7 @@
 #
 # After this notebook you will be able to
 #
-# - scale pictures to the range of G's last layer, and back, without losing a grey level;
+# - scale pictures to the range of G's last layer, and back, without losing a gray level;
 # - say what a wrong range does to D and to G;
 # - measure it.
 #
@@ -42,7 +42,7 @@ from keras_dcgan import train
 digits = data.load("mnist5k")
 levels = np.arange(256, dtype=np.uint8)
 back = tricks.unscale_images(tricks.scale_images(levels))
-print(f"{np.sum(back == levels)} of 256 grey levels come back as they were")
+print(f"{np.sum(back == levels)} of 256 gray levels come back as they were")
 
 # %% [markdown]
 # **What does tanh have to do for other ranges?** To draw a digit whose pixels lie in [0, 1], tanh must sit at 0 for all of
@@ -70,7 +70,7 @@ drawn = {}
 
 
 def run(variant, seed):
-    scale, shift = variant  # of pixels, about the middle grey
+    scale, shift = variant  # of pixels, about the middle gray
     squeezed = np.rint(127.5 + shift + (digits.x_train - 127.5) * scale).astype(np.uint8)
     gan, history = train.trial(
         dataclasses.replace(digits, x_train=squeezed), lesson.pick(500, 2), seed=seed, width=8
@@ -106,7 +106,7 @@ result.figure(
 
 # %% [markdown]
 # **The verdict?** It is computed: a t-test asks whether the seeds by themselves would make such a difference.
-# (Squeezing to a tenth also leaves only 26 grey levels.)
+# (Squeezing to a tenth also leaves only 26 gray levels.)
 
 # %%
 result.verdict("FID", "lower")
@@ -115,7 +115,7 @@ result.verdict("class KL", "lower")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which of the 26 grey levels matter? Measure the squeezed and stretched *real* digits: `scores` of them is their
+# 1. Which of the 26 gray levels matter? Measure the squeezed and stretched *real* digits: `scores` of them is their
 #    floor.
 # 2. Batch norm undoes a range after D's first layer. Take it away, `tricks=("spectral_norm",)`, and run the
 #    comparison again.

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 2.4.6 Batch normalisation, virtual and instance too
+# # 2.4.6 Batch normalization, virtual and instance too
 #
 # After this notebook you will be able to
 #
@@ -29,7 +29,7 @@ lesson.begin()
 # In the package: `keras.layers.BatchNormalization`, `keras.layers.GroupNormalization(groups=-1)`,
 # `tricks.VirtualBatchNormalization(reference_size)` with `tricks.with_reference(model, reference)`.
 #
-# **How much does one picture's output depend on its neighbours?** The same digit in 20 different batches.
+# **How much does one picture's output depend on its neighbors?** The same digit in 20 different batches.
 
 # %%
 # shown in the README

@@ -3,7 +3,7 @@
 #
 # After this notebook you will be able to
 #
-# - give D another optimiser than G;
+# - give D another optimizer than G;
 # - say what noise on D's inputs does to a game that D has already won;
 # - use dropout in G as its source of variety, and measure all three.
 #
@@ -77,7 +77,7 @@ print(
 )
 
 # %% [markdown]
-# **Does dropout give G variety?** One latent, drawn four times by a fresh layer; a dropout for regularising would be off.
+# **Does dropout give G variety?** One latent, drawn four times by a fresh layer; a dropout for regularizing would be off.
 
 # %%
 dropped = tricks.DropoutNoise(0.3, seed=1)

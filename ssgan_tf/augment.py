@@ -27,9 +27,9 @@ def augment(images: tf.Tensor, names: Collection[str], seed: tf.Tensor) -> tf.Te
     """
     count, (height, width) = tf.shape(images)[0], images.shape[1:3]
     images = tricks.scale_images(images)
-    colours = ",".join(name for name in ("color", "cutout") if name in names)
-    if colours:
-        images = tricks.differentiable_augment(images, colours, tf.random.fold_in(seed, 1))
+    colors = ",".join(name for name in ("color", "cutout") if name in names)
+    if colors:
+        images = tricks.differentiable_augment(images, colors, tf.random.fold_in(seed, 1))
     images = share(images)
     if not {"shift", "flip", "affine"} & set(names):
         return images

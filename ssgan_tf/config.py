@@ -56,7 +56,7 @@ class Config(cli.TrainingConfig):
     )
 
     noise: str | None = flag(
-        None, "where the normal noise in D comes from (improved, grey pictures): random windows of a "
+        None, "where the normal noise in D comes from (improved, gray pictures): random windows of a "
         "table, or drawn anew (default: table)", choices=("table", "drawn"),
     )  # fmt: skip
     width: int | None = flag(
@@ -66,13 +66,13 @@ class Config(cli.TrainingConfig):
     latent: str = flag(
         None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
     )
-    norm: str = flag("batch", "normalisation (reference)", ("batch", "instance"))
+    norm: str = flag("batch", "normalization (reference)", ("batch", "instance"))
     upsample: str = flag(
         "bilinear", "how G enlarges (reference)", ("bilinear", "nearest", "transpose")
     )
 
     generator_loss: str = flag(
-        None, "what G minimises (default: by preset)", ("feature_matching", "non_saturating")
+        None, "what G minimizes (default: by preset)", ("feature_matching", "non_saturating")
     )
     feature_norm: str = flag(None, "of feature matching (default: by preset)", ("l1", "l2"))
     unsupervised_weight: float = flag(
@@ -207,7 +207,7 @@ PRESETS: dict[str, dict] = {
         "weight_average": 0.9999,
         "augment": (),
     },
-    # gitlimlab/SSGAN-Tensorflow, doing what its README says: its update ratio and rates favour G.
+    # gitlimlab/SSGAN-Tensorflow, doing what its README says: its update ratio and rates favor G.
     "reference": {
         "epochs": 100,
         "batch_size": 32,
@@ -231,8 +231,8 @@ PRESETS: dict[str, dict] = {
         "augment": (),
     },
 }
-# What the nets for 32×32 colour pictures have instead.
-COLOUR: dict[str, dict] = {
+# What the nets for 32×32 color pictures have instead.
+COLOR: dict[str, dict] = {
     "fast": {
         "batch_size": 64,
         "labelled_batch": 32,
@@ -249,9 +249,9 @@ COLOUR: dict[str, dict] = {
     },
     "reference": {},
 }
-# By these names the catalogue of tricks knows them, where they differ from those for grey ones.
-COLOUR_NETWORKS = {"fast": "fast colour", "improved": "improved colour"}
-GREY = ("mnist5k", "mnist", "fashion_mnist")
+# By these names the catalogue of tricks knows them, where they differ from those for gray ones.
+COLOR_NETWORKS = {"fast": "fast color", "improved": "improved color"}
+GRAY = ("mnist5k", "mnist", "fashion_mnist")
 
 # These keep a state, or a reference batch, that is one process's own.
 NOT_DISTRIBUTED = ("replay", "virtual_batch_norm", "dropout_noise", "gradient_penalty", "augment",
@@ -282,16 +282,16 @@ def resolve(given: dict) -> Config:
         UserError: on a combination that makes no sense.
     """
     preset = given.get("preset", "fast")
-    grey = given.get("dataset", "mnist5k") in GREY
-    values = {**PRESETS[preset], **({} if grey else COLOUR[preset])}
+    gray = given.get("dataset", "mnist5k") in GRAY
+    values = {**PRESETS[preset], **({} if gray else COLOR[preset])}
     if "max_minutes" in given:
         values["epochs"] = TIMED_EPOCHS
     if "augment" in given:
         values.pop("labelled_augment", None)
     chosen = given.get("tricks", ())
-    networks = preset if grey else COLOUR_NETWORKS.get(preset, preset)
+    networks = preset if gray else COLOR_NETWORKS.get(preset, preset)
     catalogue.check(
-        catalogue.SSGAN, chosen, networks, f"--preset {preset}{'' if grey else ' on color images'}"
+        catalogue.SSGAN, chosen, networks, f"--preset {preset}{'' if gray else ' on color images'}"
     )
     values |= catalogue.sets(catalogue.SSGAN, chosen)
     for trick in chosen:

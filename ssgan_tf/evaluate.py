@@ -41,14 +41,14 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     from gan_common.metrics import scores
 
     measured = classification(run, gan, dataset)
-    run.summarise(**measured)
+    run.summarize(**measured)
     if not gan.config.baseline:
         fake, _ = sampling.draw(gan, scores.sample_count(dataset), seed=gan.config.seed + 1)
         measured |= detection(gan, dataset.x_test, fake)
         report = scores.compare(dataset, fake)
         print(metrics.format_report(report))
         measured |= report
-    run.summarise(**measured)
+    run.summarize(**measured)
     return measured
 
 

@@ -132,16 +132,16 @@ class _Passing:
 def fast_discriminator(config: Config, image_shape: ImageShape, num_classes: int) -> Discriminator:
     """This project's own: few, small convolutions and average pooling at the end.
 
-    Grey pictures: weights of normalised length; the first layer halves the size, where a convolution costs
-    least for its width.  Colour ones: see `_colour_body`.
+    Gray pictures: weights of normalized length; the first layer halves the size, where a convolution costs
+    least for its width.  Color ones: see `_color_body`.
     """
     _check_size(config, image_shape, 4)
     width = config.width or 32
-    body = _grey_body(width) if image_shape[-1] == 1 else _colour_body(config, width)
+    body = _gray_body(width) if image_shape[-1] == 1 else _color_body(config, width)
     return Discriminator([*body, layers.GlobalAveragePooling2D()], [_logits(num_classes)])
 
 
-def _grey_body(width: int) -> list:
+def _gray_body(width: int) -> list:
     """(28, 28, 1) → (7, 7, 4·width)."""
 
     def conv(filters: int, kernel: Any, stride: int = 1) -> list:
@@ -157,7 +157,7 @@ def _grey_body(width: int) -> list:
     ]
 
 
-def _colour_body(config: Config, width: int) -> list:
+def _color_body(config: Config, width: int) -> list:
     """(32, 32, 3) → (4, 4, 4·width): batch norm, maxima over 2×2 in the first convolution of each block.
 
     Source: the network of Jordan 2024 (2404.00498), section 3, at half its width.  Its first layer, which
@@ -184,7 +184,7 @@ def _colour_body(config: Config, width: int) -> list:
 def improved_discriminator(
     config: Config, image_shape: ImageShape, num_classes: int
 ) -> Discriminator:
-    """Salimans et al. 2016, section 5: dense for grey pictures, convolutions for colour."""
+    """Salimans et al. 2016, section 5: dense for gray pictures, convolutions for color."""
 
     def normed(layer: keras.layers.Layer) -> WeightNormalization:
         return WeightNormalization(layer, trainable_scale=False)  # in all but the last layer
@@ -228,7 +228,7 @@ def reference_discriminator(
 ) -> Discriminator:
     """gitlimlab/SSGAN-Tensorflow: strided convolutions of 32 … 512 filters down to 1×1.
 
-    Normalisation comes before the activation, the last map is flattened, not squeezed.
+    Normalization comes before the activation, the last map is flattened, not squeezed.
     """
     body: list[keras.layers.Layer] = []
     size, filters = image_shape[0], 32
@@ -258,7 +258,7 @@ def fast_generator(config: Config, image_shape: ImageShape) -> keras.Model:
 
 
 def improved_generator(config: Config, image_shape: ImageShape) -> keras.Model:
-    """Salimans et al. 2016, section 5: dense with softplus for grey pictures, else transposed 5×5."""
+    """Salimans et al. 2016, section 5: dense with softplus for gray pictures, else transposed 5×5."""
     if image_shape[-1] > 1:
         _check_size(config, image_shape, 8)
         return _transposed(config, image_shape, 512, 5, weight_norm=True, smallest=4)
@@ -326,8 +326,8 @@ def _transposed(
         x = _doubled(config, filters, kernel, use_bias=False)(x)
         x = _activated(config, _generator_norm(config)(x))
     last = _doubled(config, image_shape[-1], kernel, use_bias=True)
-    normalised = weight_norm and "pixel_shuffle" not in config.tricks
-    x = WeightNormalization(last)(x) if normalised else last(x)
+    normalized = weight_norm and "pixel_shuffle" not in config.tricks
+    x = WeightNormalization(last)(x) if normalized else last(x)
     x = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(inputs, x, name="generator")
 
@@ -363,7 +363,7 @@ def _doubled(config: Config, filters: int, kernel: int, use_bias: bool) -> keras
 
 
 def _norm(config: Config, batch_norm: Callable, of_vectors: bool = False) -> keras.layers.Layer:
-    """The normalisation of the preset `reference`; `batch_norm` makes a layer of the one by batches."""
+    """The normalization of the preset `reference`; `batch_norm` makes a layer of the one by batches."""
     if config.norm == "batch":
         return batch_norm(config)
     # A vector has no positions to take an instance's statistics over: layer norm is what is left.

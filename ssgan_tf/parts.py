@@ -10,7 +10,7 @@ from gan_common import data, files
 from gan_common.errors import UserError
 from ssgan_tf.config import DEFAULT_LABELS, Config
 
-FIRST_BATCH = 500  # pictures of the data-dependent initialisation
+FIRST_BATCH = 500  # pictures of the data-dependent initialization
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

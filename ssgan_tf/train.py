@@ -71,9 +71,9 @@ def train(config: Config) -> int:
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
 
-    # The nets for grey pictures are so small that casting costs more than bfloat16 products save.
-    grey = dataset.image_shape[-1] == 1 and config.precision == "auto"
-    precision = "float32" if grey else machine.choose_precision(config.precision)
+    # The nets for gray pictures are so small that casting costs more than bfloat16 products save.
+    gray = dataset.image_shape[-1] == 1 and config.precision == "auto"
+    precision = "float32" if gray else machine.choose_precision(config.precision)
     config = dataclasses.replace(config, precision=precision)
     strategy = make_strategy(config)
     with strategy.scope():

@@ -114,7 +114,7 @@ def _main(argv) -> None:
             if row.mnist is not None:
                 table[name].setdefault("mnist5k", []).append(_mnist(name, row.mnist, seed, options))
         print(f"mnist5k: seed {seed} of {options.seeds} is done", flush=True)
-    table = {name: summarised(cells) for name, cells in table.items()}
+    table = {name: summarized(cells) for name, cells in table.items()}
     for name, cells in table.items():
         cells["effect"] = effects(cells, table[PLAIN]) if name != PLAIN else {}
     unhelpful = [
@@ -141,7 +141,7 @@ def epochs(options: Options) -> int:
     return max(1, round(options.steps / STEPS_PER_EPOCH))
 
 
-def summarised(cells: dict) -> dict:
+def summarized(cells: dict) -> dict:
     """Means and standard deviations (None for one seed) over the seeds of each task, and the cells."""
     result = dict(cells)
     for task in ("ring", "mnist5k"):

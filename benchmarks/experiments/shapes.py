@@ -78,7 +78,7 @@ def _main(argv) -> None:
                 print(_line(f"{setting}, seed {seed}", cells[-1]), flush=True)
                 if (setting, seed) == (options.settings[0], 1):
                     rows += examples(dataset.x_test, pictures, family)
-            table[family][setting] = summarise(cells)
+            table[family][setting] = summarize(cells)
 
     from gan_common import plotting
 
@@ -128,7 +128,7 @@ def shares(pictures: np.ndarray, labels: np.ndarray, family: str) -> dict:
     return result | {name: measured[name] for name in ("kinds", "values", "pictures")}
 
 
-def summarise(cells: list[dict]) -> dict:
+def summarize(cells: list[dict]) -> dict:
     """The mean of every number over the seeds, its standard deviation, and the cells themselves."""
     names = [name for name, value in cells[0].items() if isinstance(value, float)]
     result = {name: float(np.mean([cell[name] for cell in cells])) for name in names}

@@ -134,10 +134,10 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     from ssgan_tf.parts import FIRST_BATCH, divide
     from ssgan_tf.train import fit
 
-    grey = image_shape[-1] == 1
-    chosen = {"preset": "improved", "dataset": "mnist" if grey else "cifar10", "held_out": 0}
+    gray = image_shape[-1] == 1
+    chosen = {"preset": "improved", "dataset": "mnist" if gray else "cifar10", "held_out": 0}
     config = resolve({**chosen, "precision": "auto", **given})
-    automatic = "float32" if grey else machine.choose_precision("auto")
+    automatic = "float32" if gray else machine.choose_precision("auto")
     if config.precision == "auto":
         config = dataclasses.replace(config, precision=automatic)
     dataset = _dataset(image_shape, count)

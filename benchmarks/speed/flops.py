@@ -1,7 +1,7 @@
 """Floating-point operations of networks, counted from their layers, and of a GAN's training step.
 
 A multiplication and the addition that follows it are two operations.  Only products of weights and
-activations are counted: activations, norms, pooling and optimisers come on top, unpaid.
+activations are counted: activations, norms, pooling and optimizers come on top, unpaid.
 """
 
 import math

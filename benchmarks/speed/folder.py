@@ -87,7 +87,7 @@ def _main(argv) -> None:
 
 
 def _draw(folder: Path, count: int, side: int) -> None:
-    """`count` PNGs of smooth random colours, in CLASSES class folders."""
+    """`count` PNGs of smooth random colors, in CLASSES class folders."""
     rng = np.random.default_rng(0)
     for label in range(CLASSES):
         (folder / f"{label}").mkdir(parents=True)

@@ -1,6 +1,6 @@
 """A straightforward TensorFlow step of Improved GAN (Salimans et al. 2016, section 5), in float32.
 
-The networks are those of `ssgan_tf`'s preset `improved`: weights normalised at each use, normal noise and
+The networks are those of `ssgan_tf`'s preset `improved`: weights normalized at each use, normal noise and
 dropout drawn layer by layer, fakes drawn once for D and once for G, one Adam for each net.
 """
 
@@ -95,8 +95,8 @@ class PlainStep:
 
     def __init__(self, pictures, labels, batch_size: int = 100):
         self.batch_size = batch_size
-        self.grey = pictures.shape[-1] == 1
-        if self.grey:
+        self.gray = pictures.shape[-1] == 1
+        if self.gray:
             (self.body, self.head), self.generator = mnist_discriminator(), mnist_generator()
             scaled, rate = pictures.astype("float32") / 255, 3e-3
         else:
@@ -157,7 +157,7 @@ class PlainStep:
             fake = self._features(self._fakes())
             real = self._features(unlabelled)
             gap = tf.reduce_mean(real, axis=0) - tf.reduce_mean(fake, axis=0)
-            g_loss = tf.reduce_mean(tf.square(gap) if self.grey else tf.abs(gap))
+            g_loss = tf.reduce_mean(tf.square(gap) if self.gray else tf.abs(gap))
         g_variables = self.generator.trainable_variables
         gradients = tape.gradient(g_loss, g_variables)
         self.g_optimizer.apply_gradients(zip(gradients, g_variables, strict=True))

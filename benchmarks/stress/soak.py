@@ -4,7 +4,7 @@
 
 For each package: one training that nothing happens to, then others of the same seed that are killed by
 SIGKILL five times each, in a step, while a checkpoint or while a sample is written, and resumed each time.
-Weights, optimisers, averages, rows and samples at the end have to be the same, bit for bit.  What is done
+Weights, optimizers, averages, rows and samples at the end have to be the same, bit for bit.  What is done
 is kept in the folder of the runs: the same command, given again, goes on there.
 """
 

@@ -39,7 +39,7 @@ def finish(
     Returns:
         The exit status, 0.
     """
-    run.summarise(**recorder.totals(), **summary)
+    run.summarize(**recorder.totals(), **summary)
     gif, curves = recorder.draw_pictures()
     measured: Mapping[str, float] = {}
     if measure is not None:

@@ -29,7 +29,7 @@ class TrainingConfig:
         20, "passes over the training pictures", lower=1, upper=10**9, on_resume=True
     )
     batch_size: int = flag(128, "pictures in a step", lower=2)
-    seed: int = flag(1, "fixes initialisation, order, labels and noise", lower=0, upper=2**31 - 1)
+    seed: int = flag(1, "fixes initialization, order, labels and noise", lower=0, upper=2**31 - 1)
     precision: str = flag(
         "auto",
         "what convolutions and products are computed in; weights and losses stay float32",

@@ -42,7 +42,7 @@ class PictureFolder(NamedTuple):
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit grey to 8 bits; Pillow's own conversion would clip at 255."""
+    """16-bit gray to 8 bits; Pillow's own conversion would clip at 255."""
     if not image.mode.startswith("I"):
         return image
     return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
@@ -52,7 +52,7 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
     """One picture as uint8 (size, size, 3) RGB.
 
     EXIF orientation is applied, the largest centred square is taken and resized by Lanczos's
-    filter, transparency is laid on white; 16-bit grey is scaled, an animation is its first frame.
+    filter, transparency is laid on white; 16-bit gray is scaled, an animation is its first frame.
 
     Raises:
         UserError: with the reason on one line, without the path.

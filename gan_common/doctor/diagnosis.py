@@ -31,7 +31,7 @@ WON_WINDOWS = 2  # in a row: G answers a single lost window by itself
 GUESSED_LOSS = 0.98
 GUESSED_WINDOWS = 10  # from the first one on
 CALM_WINDOWS = 10  # in a row without the symptom, until a finding is taken back
-# Before anything is learnt an untrained G draws grey with some variety.  Healthy initialisations here give
+# Before anything is learnt an untrained G draws gray with some variety.  Healthy initializations here give
 # 0.2 to 0.5 of the data's distance, and no pixel at the end of the scale.
 START_CLIPPED = (
     0.25  # share of pixels at an end of the scale: tanh is flat there, G's gradient dies
@@ -85,7 +85,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
         "lost latent",
         "G's pictures do not depend on the latent: the signal dies on its way through the layers",
         "2.4.6",
-        "normalise between the layers: batch norm, instance_norm or virtual_batch_norm; or draw the "
+        "normalize between the layers: batch norm, instance_norm or virtual_batch_norm; or draw the "
         "first weights larger",
     ),
     "high_lr": Diagnosis(
@@ -158,7 +158,7 @@ class Look:
     Attributes:
         distance: mean Euclidean distance of two pictures.
         nearest: mean distance of a picture to the nearest other one.
-        clipped: share of pixels within half a grey level of black or white.
+        clipped: share of pixels within half a gray level of black or white.
     """
 
     distance: float
@@ -360,7 +360,7 @@ class Doctor:
         return [*self._judge_recovery(), *self._judge_diversity(), *self._judge_saturation()]
 
     def _judge_start(self) -> list[Finding]:
-        """The initialisation, from pictures of a G that has learnt nothing."""
+        """The initialization, from pictures of a G that has learnt nothing."""
         if self.clipped > START_CLIPPED:
             return self._begin(
                 "bad_init",

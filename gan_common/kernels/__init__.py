@@ -1,1 +1,1 @@
-"""The same numbers in less time: convolutions, batch norm, optimisers."""
+"""The same numbers in less time: convolutions, batch norm, optimizers."""

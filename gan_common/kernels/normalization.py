@@ -1,4 +1,4 @@
-"""Keras's batch normalisation, with the normalisation of a training batch as one pass over it.
+"""Keras's batch normalization, with the normalization of a training batch as one pass over it.
 
 The formula is Keras's and so are the variables; TensorFlow's fused kernel computes it, in a third to a sixth
 of the time.  What comes out is the same to rounding.

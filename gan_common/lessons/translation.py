@@ -195,7 +195,7 @@ def moving(images: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
 
 
 def sharpness(images: np.ndarray) -> float:
-    """Mean size of the difference between neighbouring pixels of pictures (N, H, W, C)."""
+    """Mean size of the difference between neighboring pixels of pictures (N, H, W, C)."""
     across = np.abs(np.diff(images, axis=2)).mean()
     return float((across + np.abs(np.diff(images, axis=1)).mean()) / 2)
 

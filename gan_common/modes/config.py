@@ -86,7 +86,7 @@ PRESETS: dict[str, dict] = {
         "r1": 0.1,
     },
 }
-# For tables of many tricks, a twentieth of the time: ReLU networks of the same size on standardised data, the
+# For tables of many tricks, a twentieth of the time: ReLU networks of the same size on standardized data, the
 # published rates, fewer latents, samples and steps.
 PRESETS["quick"] = PRESETS["unrolled_gan"] | {
     "steps": 5000,

@@ -28,7 +28,7 @@ GENERATED_AT_ONCE = 500
 
 
 class Game:
-    """One setting's networks, optimisers, tricks and training step.
+    """One setting's networks, optimizers, tricks and training step.
 
     The networks are weights in two variables, `g` and `d`.  `reset` brings everything back to the start of
     a seed, so that one graph, built once, serves all seeds, and none depends on the one before.

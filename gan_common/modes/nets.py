@@ -1,6 +1,6 @@
 """The small networks of `gan_common.modes`: each a pure function of one flat vector of weights.
 
-One vector, because networks this small spend as long on bookkeeping as on arithmetic: an optimiser step, an
+One vector, because networks this small spend as long on bookkeeping as on arithmetic: an optimizer step, an
 average or an unrolled step is then a dozen operations in all, not a dozen for each of six variables.
 """
 

@@ -45,7 +45,7 @@ class Points:
 
 
 class Stacked:
-    """Real data of `stacked`, drawn in the graph: each colour is a training digit of an even choice.
+    """Real data of `stacked`, drawn in the graph: each color is a training digit of an even choice.
 
     Attributes:
         shape: of a sample, (28, 28, 3), floats in [−1, 1].
@@ -76,7 +76,7 @@ class Stacked:
         return features.classifier(self.dataset)
 
     def measure(self, samples: np.ndarray) -> dict[str, float]:
-        """Captured modes, and KL(generated ‖ even), by a classifier that names each colour's digit."""
+        """Captured modes, and KL(generated ‖ even), by a classifier that names each color's digit."""
         named = []
         for part in np.array_split(samples, -(-len(samples) // 2000)):
             digits = np.moveaxis(tricks.unscale_images(part), -1, 1).reshape(-1, 28, 28, 1)

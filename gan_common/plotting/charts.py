@@ -106,7 +106,7 @@ def confusion_matrix(
     class_names: Sequence[str],
     title: str = "Confusion matrix",
 ) -> None:
-    """Draws counts, coloured by their share of the true class.
+    """Draws counts, colored by their share of the true class.
 
     Args:
       path: the PNG; its folder is made if need be.
@@ -179,8 +179,8 @@ def marked_pictures(
             if number >= len(images):
                 continue
             picture = to_uint8(images[number : number + 1])[0]
-            grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.shape[-1] == 1 else {}
-            ax.imshow(picture.squeeze(), **grey)
+            gray = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.shape[-1] == 1 else {}
+            ax.imshow(picture.squeeze(), **gray)
             for x0, y0, x1, y1 in boxes[number] if len(boxes) else ():
                 # imshow has the middle of the first pixel at 0.
                 x, y = np.array([[x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0]]) - 0.5

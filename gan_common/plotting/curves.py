@@ -26,7 +26,7 @@ def loss_curves(
       path: the PNG; its folder is made if need be.
       rows: one mapping per logged step: `step`, and numbers or the texts that a CSV holds of them.
         Missing, empty and non-finite values leave a gap.
-      bands: (first step, last step, label): stretches to shade, each label in its own colour and strip.
+      bands: (first step, last step, label): stretches to shade, each label in its own color and strip.
       title: above the figure.
 
     Raises:
@@ -82,7 +82,7 @@ def error_curves(
     x_label: str = "step",
     y_label: str = "error, %",
 ) -> None:
-    """Draws errors over training, logarithmic: one colour a name, one line a run.
+    """Draws errors over training, logarithmic: one color a name, one line a run.
 
     Args:
       path: the PNG; its folder is made if need be.
@@ -111,19 +111,19 @@ def error_curves(
     canvas.save(path, figure)
 
 
-def _curve(ax: Any, steps: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
+def _curve(ax: Any, steps: np.ndarray, values: np.ndarray, label: str, color: str) -> None:
     finite = np.isfinite(values)
     if finite.sum() <= 200:
-        ax.plot(steps, values, color=colour, label=label, marker="." if len(steps) < 30 else None)
+        ax.plot(steps, values, color=color, label=label, marker="." if len(steps) < 30 else None)
         return
     window = max(5, finite.sum() // 50)
-    ax.plot(steps, values, color=colour, alpha=0.25, linewidth=0.5)
+    ax.plot(steps, values, color=color, alpha=0.25, linewidth=0.5)
     kernel = np.ones(window)
     # Near the ends and at gaps the mean is over the points that there are.
     total = np.convolve(np.where(finite, values, 0), kernel, mode="same")
     count = np.convolve(finite.astype(float), kernel, mode="same")
     mean = np.divide(total, count, out=np.full(len(values), np.nan), where=finite)
-    ax.plot(steps, mean, color=colour, label=label)
+    ax.plot(steps, mean, color=color, label=label)
 
 
 def _to_float(value: Any) -> float:

@@ -60,13 +60,13 @@ def pictures(
             np.asarray(images), title, columns or math.ceil(math.sqrt(len(images))), labels
         )
     if not isinstance(images, Mapping):
-        grid = _grey(tile(images, columns))
+        grid = _gray(tile(images, columns))
         height, width = grid.shape[:2]
         inches = min(_WIDTH, max(3.0, width / 34))
         figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
         _show(ax, grid)
         return _finish(figure, title)
-    grids = [_grey(tile(row, columns or len(row))) for row in images.values()]
+    grids = [_gray(tile(row, columns or len(row))) for row in images.values()]
     cell = next(iter(images.values())).shape[2] + 1
     width = max(_LEAST_COLUMNS * cell - 1, *(grid.shape[1] for grid in grids))
     heights = [grid.shape[0] / width for grid in grids]
@@ -92,7 +92,7 @@ def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[obj
     for ax in axes:
         ax.set_axis_off()
     for ax, image, label in zip(axes, images, labels, strict=False):
-        _show(ax, _grey(tile(image[None])))
+        _show(ax, _gray(tile(image[None])))
         ax.text(0.5, -0.04, str(label), transform=ax.transAxes, ha="center", va="top", fontsize=8)
     return _finish(figure, title)
 
@@ -292,12 +292,12 @@ def _figure(
 
 
 def _show(ax: Any, picture: np.ndarray) -> None:
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.ndim == 2 else {}
-    ax.imshow(picture, interpolation="nearest", **grey)
+    gray = {"cmap": "gray", "vmin": 0, "vmax": 255} if picture.ndim == 2 else {}
+    ax.imshow(picture, interpolation="nearest", **gray)
     ax.set_axis_off()
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
+def _gray(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 

@@ -63,7 +63,7 @@ def save_gif(
 
 
 def _load_frame(frame: Any, max_width: int) -> Image.Image:
-    """Array or path → Pillow picture in grey or RGB, and at most twice `max_width` wide."""
+    """Array or path → Pillow picture in gray or RGB, and at most twice `max_width` wide."""
     if isinstance(frame, str | os.PathLike):
         try:
             with Image.open(frame) as file:
@@ -94,7 +94,7 @@ def _to_one_size(pictures: list) -> list[Image.Image]:
 
 
 def _encode_gif(pictures: list, width: int, milliseconds: int) -> bytes:
-    """Enlarges by a whole number, or shrinks, to come near the width; few colours; last one stays."""
+    """Enlarges by a whole number, or shrinks, to come near the width; few colors; last one stays."""
     original_width, original_height = pictures[0].size
     if original_width > width:
         size, how = (width, round(original_height * width / original_width)), Image.Resampling.BOX
@@ -102,7 +102,7 @@ def _encode_gif(pictures: list, width: int, milliseconds: int) -> bytes:
         scale = min(8, width // original_width)
         size, how = (original_width * scale, original_height * scale), Image.Resampling.NEAREST
     frames = [picture.resize((size[0], max(1, size[1])), how) for picture in pictures]
-    if frames[0].mode == "L":  # 16 greys halve the file, and nobody sees it
+    if frames[0].mode == "L":  # 16 grays halve the file, and nobody sees it
         frames = [frame.point([round(v / 17) * 17 for v in range(256)]) for frame in frames]
     else:
         frames = [frame.quantize(128, dither=Image.Dither.NONE) for frame in frames]

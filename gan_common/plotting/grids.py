@@ -16,7 +16,7 @@ from gan_common import files
 ENLARGED = "enlarged"  # a grid's PNG says how many times each pixel is repeated
 
 
-_BACKGROUND = 216  # light grey: sets off black pictures and white ones
+_BACKGROUND = 216  # light gray: sets off black pictures and white ones
 
 
 _LABEL_HEIGHT = 14  # pixels under each picture
@@ -32,14 +32,14 @@ def tile(
     labels: Sequence[object] | None = None,
     scale: int = 1,
 ) -> np.ndarray:
-    """Lays pictures out in a grid, row by row, on light grey.
+    """Lays pictures out in a grid, row by row, on light gray.
 
     Args:
-      images: (N, height, width, channels), N ≥ 1; uint8, or floats in [−1, 1].  1 channel is grey,
-        3 are RGB, 4 are RGBA.  Of any other number each channel is shown as a grey picture of its
+      images: (N, height, width, channels), N ≥ 1; uint8, or floats in [−1, 1].  1 channel is gray,
+        3 are RGB, 4 are RGBA.  Of any other number each channel is shown as a gray picture of its
         own, side by side, so that nothing is left out.
-      columns: pictures in a row; by default ⌈√N⌉.  Cells that are left over stay grey.
-      padding: grey pixels between two pictures.
+      columns: pictures in a row; by default ⌈√N⌉.  Cells that are left over stay gray.
+      padding: gray pixels between two pictures.
       labels: N short texts (or numbers), one under each picture.
       scale: enlarges pictures and padding, not the text: a pixel becomes scale × scale pixels.
 
@@ -102,7 +102,7 @@ def save_grid(
 ) -> None:
     """Writes `tile(images, …)` as a PNG, enlarged by the whole number that brings it near `width`.
 
-    A grid that would take more than 200 kB is reduced to 256 colours; if that does not do, shrunk.
+    A grid that would take more than 200 kB is reduced to 256 colors; if that does not do, shrunk.
 
     Args:
       path: the file; its folder is made if need be.

@@ -44,7 +44,7 @@ class Checkpoints:
 
     Args:
         run: the run (`gan_common.runs.Run`).
-        variables: name → list of Keras or TensorFlow variables: nets, optimisers, averages, step.
+        variables: name → list of Keras or TensorFlow variables: nets, optimizers, averages, step.
     """
 
     def __init__(self, run: Any, variables: Mapping[str, Sequence]) -> None:

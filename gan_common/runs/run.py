@@ -274,7 +274,7 @@ class Run:
 
     # ------------------------------------------------------------------ summary
 
-    def summarise(self, **values: Any) -> None:
+    def summarize(self, **values: Any) -> None:
         """Add `values` to summary.json beside the versions that made them."""
         import keras
         import tensorflow as tf

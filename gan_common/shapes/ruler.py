@@ -1,8 +1,8 @@
 """Reads counts, views and parts of `gan_common.shapes` back from the pixels alone.
 
 Each measure says what it sees, and lists every violation of the family's rule with the place of it.
-All start from the background, the median colour of the picture's edge, and from how much each pixel
-differs from it.  They forgive what leaves the content alone: soft edges, noise, other colours, a
+All start from the background, the median color of the picture's edge, and from how much each pixel
+differs from it.  They forgive what leaves the content alone: soft edges, noise, other colors, a
 place or a size that is a little off.  They are strict about the content.
 
 Each also says whether a picture can be read at all, so that a clean picture of something wrong is
@@ -34,9 +34,9 @@ GAUSS_NEWTON_STEPS = 3
 # A box is described by degrees, area, centre x and y, softness: differences for the slopes, limits.
 POSE_STEP = np.array([2.0, 6.0, 0.2, 0.2, 0.2])
 POSE_LIMITS = np.array([[-42, MIN_BOX_AREA, 0, 0, 0.7], [42, SIZE**2, SIZE, SIZE, 4.5]])
-SHADING = 0.2  # tolerated error of a face's colour, as a share of the box's own
+SHADING = 0.2  # tolerated error of a face's color, as a share of the box's own
 EDGE = 0.4  # what moving an edge by so many pixels explains is tolerated,
-VIEW = 0.095  # and so is this rest, as a share of the box's own colour
+VIEW = 0.095  # and so is this rest, as a share of the box's own color
 EXPLAINED = 0.9  # share of a picture that one view must explain for a box to be seen at all
 
 SCALES = np.arange(0.8, 1.11, 0.05)  # the figures that a picture is compared with
@@ -44,7 +44,7 @@ SHIFTS = np.arange(-6.0, 6.1, 0.5)  # pixels
 SWINGS = np.deg2rad(np.arange(-20, 21, 5))  # of a limb about its joint
 SOLID = 0.6  # from this share of the strongest contrast on, a pixel is wholly part of the figure
 FILLED = 0.6  # and a part is where it should be if all of its axis is at least so solid
-RECOGNISED = 4  # parts that must be there, in whole or in part, for a figure to be seen at all
+RECOGNIZED = 4  # parts that must be there, in whole or in part, for a figure to be seen at all
 STRANGE = 0.2  # share of what is drawn that may be none of them
 SLACK = dict.fromkeys(PARTS, 1.7) | {"body": 1.1, "head": 1.1}  # pixels a part may be too thick
 
@@ -88,7 +88,7 @@ class BoxView(_Measured):
     """`degrees`, the angle that explains the picture best, and the nearest one of `worlds.ANGLES`.
 
     Both are None if there is no box.  `explained` is how much of what differs from the background
-    that view explains, 0 to 1, each face in a colour of its own.
+    that view explains, 0 to 1, each face in a color of its own.
     """
 
     angle: int | None
@@ -120,7 +120,7 @@ class FigureParts(_Measured):
     def readable(self) -> bool:
         """True if the picture shows a figure: enough of its parts, and little else."""
         there = sum(state != "missing" for state in self.parts.values())
-        return there >= RECOGNISED and self.strange <= STRANGE
+        return there >= RECOGNIZED and self.strange <= STRANGE
 
 
 def measure_count(image: np.ndarray) -> DiscCount:
@@ -200,7 +200,7 @@ def measure(images: np.ndarray, family: str) -> dict:
 
 
 def _foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The background's colour (N, 3), and how far each pixel is from it (N, 32, 32).
+    """The background's color (N, 3), and how far each pixel is from it (N, 32, 32).
 
     The distance is relative to that of the strongest pixels, and 0 where nothing is to be seen.
     """
@@ -294,26 +294,26 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     blob = labels[rows] == label[:, None, None]
     centre = np.stack([(blob * grid).sum((1, 2)) / area for grid in (worlds.X, worlds.Y)], axis=-1)
 
-    colours = (images - background[:, None, None]).reshape(len(rows), -1, 3)
-    pose = _fit_boxes(colours, area, centre)
+    colors = (images - background[:, None, None]).reshape(len(rows), -1, 3)
+    pose = _fit_boxes(colors, area, centre)
     faces = _faces(pose)
-    colour = _face_colours(faces, colours)
+    color = _face_colors(faces, colors)
 
-    # One colour under one lamp: colour_k = brightness_k · albedo, the albedo by least squares.
+    # One color under one lamp: color_k = brightness_k · albedo, the albedo by least squares.
     light = worlds.face_brightness(pose[:, 0])[..., None]  # (N, 3, 1)
-    shown = colour + background[:, None]
+    shown = color + background[:, None]
     albedo = (light * shown).sum(1) / (light**2).sum(1)  # (N, 3)
     strength = np.linalg.norm(albedo, axis=-1)
     unlike = np.linalg.norm(shown - light * albedo[:, None], axis=-1) > SHADING * strength[:, None]
 
     # One view: nothing is left when the box is taken away.
-    model = _compose(faces, colour)
+    model = _compose(faces, color)
     low = ndimage.minimum_filter(model, (1, 3, 3, 1)) - model
     high = ndimage.maximum_filter(model, (1, 3, 3, 1)) - model
-    rest = colours.reshape(model.shape) - model
-    explained = 1 - (rest**2).sum((1, 2, 3)) / (colours**2).sum((1, 2))
+    rest = colors.reshape(model.shape) - model
+    explained = 1 - (rest**2).sum((1, 2, 3)) / (colors**2).sum((1, 2))
     rest -= np.clip(rest, EDGE * low, EDGE * high)
-    # Less than a pixel across is noise, and what changes over many pixels is a matter of colour.
+    # Less than a pixel across is noise, and what changes over many pixels is a matter of color.
     rest = ndimage.gaussian_filter(rest, (0, 0.7, 0.7, 0))
     sudden = rest - ndimage.gaussian_filter(rest, (0, 5, 5, 0))
     excess = np.minimum(np.linalg.norm(rest, axis=-1), np.linalg.norm(sudden, axis=-1))
@@ -333,29 +333,29 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     return found
 
 
-def _fit_boxes(colours: np.ndarray, area: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Boxes (N, 5) that explain the colours (N, 1024, 3) best: degrees, area, centre, softness.
+def _fit_boxes(colors: np.ndarray, area: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Boxes (N, 5) that explain the colors (N, 1024, 3) best: degrees, area, centre, softness.
 
     The angle is searched for among `VIEWS`, then everything is improved by Gauss-Newton steps.
     """
-    n = len(colours)
+    n = len(colors)
     poses, explained = [], []
     for degrees in VIEWS:
         poses.append(np.column_stack([np.full(n, degrees), area, centre, np.full(n, 1.5)]))
         faces = _faces(poses[-1])
-        sums = faces @ colours  # (N, 3 faces, 3 channels)
+        sums = faces @ colors  # (N, 3 faces, 3 channels)
         pixels = np.maximum(faces.sum(-1, keepdims=True), 1e-6)
         explained.append((sums**2 / pixels).sum((1, 2)))
     pose = np.array(poses)[np.argmax(explained, axis=0), np.arange(n)]
     for _ in range(GAUSS_NEWTON_STEPS):
         faces = _faces(pose)
-        colour = _face_colours(faces, colours)
-        model = _compose(faces, colour)
+        color = _face_colors(faces, colors)
+        model = _compose(faces, color)
         steps = np.diag(POSE_STEP)
         slopes = np.stack(
-            [_compose(_faces(pose + step), colour) - model for step in steps], axis=1
+            [_compose(_faces(pose + step), color) - model for step in steps], axis=1
         ).reshape(n, len(POSE_STEP), -1)
-        rest = colours.reshape(n, -1, 1) - model.reshape(n, -1, 1)
+        rest = colors.reshape(n, -1, 1) - model.reshape(n, -1, 1)
         normal = slopes @ np.swapaxes(slopes, 1, 2)
         damping = 1e-3 * np.trace(normal, axis1=1, axis2=2) + 1e-6
         normal = normal + damping[:, None, None] * np.eye(len(POSE_STEP))
@@ -376,15 +376,15 @@ def _faces(pose: np.ndarray) -> np.ndarray:
     return np.stack([hull * top, side * (1 - right), side * right], 1).reshape(len(pose), 3, -1)
 
 
-def _face_colours(faces: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """The colours (N, 3, 3) of faces (N, 3, 1024) that explain the pixels (N, 1024, 3) best."""
+def _face_colors(faces: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """The colors (N, 3, 3) of faces (N, 3, 1024) that explain the pixels (N, 1024, 3) best."""
     normal = faces @ np.swapaxes(faces, 1, 2) + 1e-3 * np.eye(3, dtype=np.float32)
-    return np.linalg.solve(normal, faces @ colours)
+    return np.linalg.solve(normal, faces @ colors)
 
 
-def _compose(faces: np.ndarray, colour: np.ndarray) -> np.ndarray:
-    """Pictures (N, 32, 32, 3) of faces (N, 3, 1024) in these colours (N, 3, 3)."""
-    return (np.swapaxes(faces, 1, 2) @ colour).reshape(-1, SIZE, SIZE, 3)
+def _compose(faces: np.ndarray, color: np.ndarray) -> np.ndarray:
+    """Pictures (N, 32, 32, 3) of faces (N, 3, 1024) in these colors (N, 3, 3)."""
+    return (np.swapaxes(faces, 1, 2) @ color).reshape(-1, SIZE, SIZE, 3)
 
 
 @functools.cache

@@ -1,6 +1,6 @@
 """Pictures whose counts, views and parts are known, so that a generator's mistakes can be counted.
 
-Three families of 32×32 colour pictures, one for each failure of the chapter's sections 2.3.3 to 2.3.5:
+Three families of 32×32 color pictures, one for each failure of the chapter's sections 2.3.3 to 2.3.5:
 
 - ``count``: 1 to 4 equal discs that keep apart.
 - ``perspective``: a box turned about its vertical axis by one of five angles, seen from above in
@@ -8,7 +8,7 @@ Three families of 32×32 colour pictures, one for each failure of the chapter's 
 - ``structure``: a figure of a body, a head, two arms and two legs, joined in a fixed way.
 
 The classes of a family are what there is to be known of its pictures: the count, the angle, and, as
-figures differ in nothing else that has a name, the colour of the shirt.
+figures differ in nothing else that has a name, the color of the shirt.
 
 `gan_common.shapes.ruler` reads all of this back from the pixels.  Every drawing function can also
 draw the picture wrong on purpose (`FAULTS`), which is what the measures are tested on.
@@ -83,7 +83,7 @@ def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = Non
 
     Args:
         counts: an integer or an array of them, 0 to `MAX_DISCS`; the data set has `COUNTS`.
-        rng: where the places, the radius and the colours come from.
+        rng: where the places, the radius and the colors come from.
         fault: "merged" lets two discs overlap, "unequal" shrinks one to 0.6 of its radius; both
             need two discs at least.
 
@@ -125,7 +125,7 @@ def draw_box(
 
     Args:
         angle_indices: an index into `ANGLES`, or an array of them.
-        rng: where the size, the place and the colours come from.
+        rng: where the size, the place and the colors come from.
         fault: "swapped shading" exchanges the brightness of two faces, "flat shading" gives all
             three the same, "two views" shows the left half as seen from the angle asked for and the
             right half as seen from another, 40° to 50° away.
@@ -179,13 +179,13 @@ def draw_figure(
     """Draws figures: body, head, arms and legs as `FIGURE` has them, limbs swung by a few degrees.
 
     Args:
-        rng: where the scale, the place, the pose and the colours come from.
+        rng: where the scale, the place, the pose and the colors come from.
         size: how many, as in NumPy's random functions; () is a single picture.
         fault: for one part, "missing" leaves it out, "detached" leaves a gap between it and the body
             (not the head: there is no room), "misplaced" joins it where it does not belong; "two
             heads" puts two where the one should be.
         part: which part has one of the first three faults, a key of `MISPLACED`; None: by lot.
-        shirts: indices into `SHIRTS`, an array of as many; None: any colour at all.
+        shirts: indices into `SHIRTS`, an array of as many; None: any color at all.
 
     Returns:
         uint8 pictures, shape `size + (32, 32, 3)`.
@@ -221,11 +221,11 @@ def draw_figure(
         if fault == "detached":
             joint, along = segments[chosen, :2], segments[chosen, 2:] - segments[chosen, :2]
             segments[chosen] = np.hstack([joint + 0.7 * along, joint + 1.2 * along])
-        colour = {"head": skin, "left leg": trousers, "right leg": trousers}.get(name, shirt)
+        color = {"head": skin, "left leg": trousers, "right leg": trousers}.get(name, shirt)
         for offset in (-TWO_HEADS, TWO_HEADS) if (name, fault) == ("head", "two heads") else (0,):
             moved = segments + np.array([offset, 0, offset, 0])
             placed = scale[:, None] * moved + np.tile(centre, 2)
-            _paint(canvas, coverage(capsule_distance(placed, scale * radius)), colour)
+            _paint(canvas, coverage(capsule_distance(placed, scale * radius)), color)
     return _to_uint8(canvas, shape)
 
 
@@ -373,13 +373,13 @@ def face_brightness(degrees: Any) -> np.ndarray:
 
 def _background(n: int, rng: np.random.Generator) -> np.ndarray:
     """Pale plain pictures (N, 32, 32, 3)."""
-    colour = _hsv(rng.random(n), rng.uniform(0.03, 0.12, n), rng.uniform(0.92, 1.0, n))
-    return np.tile(colour.astype(np.float32)[:, None, None], (1, SIZE, SIZE, 1))
+    color = _hsv(rng.random(n), rng.uniform(0.03, 0.12, n), rng.uniform(0.92, 1.0, n))
+    return np.tile(color.astype(np.float32)[:, None, None], (1, SIZE, SIZE, 1))
 
 
-def _paint(canvas: np.ndarray, inside: np.ndarray, colour: np.ndarray) -> None:
-    """Lays `colour` (N, 3) over `canvas` where `inside` (N, 32, 32) says how much, in place."""
-    canvas += inside[..., None] * (colour.astype(np.float32)[:, None, None] - canvas)
+def _paint(canvas: np.ndarray, inside: np.ndarray, color: np.ndarray) -> None:
+    """Lays `color` (N, 3) over `canvas` where `inside` (N, 32, 32) says how much, in place."""
+    canvas += inside[..., None] * (color.astype(np.float32)[:, None, None] - canvas)
 
 
 def _hsv(hue: Any, saturation: Any, value: Any) -> np.ndarray:

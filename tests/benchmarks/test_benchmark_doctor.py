@@ -53,7 +53,7 @@ def cells(fids, kls, modes, found=()):
         for f, k in zip(fids, kls, strict=True)
     ]
     ring = [{"modes": m, "high_quality": 0.5, "steps_per_second": 900.0} for m in modes]
-    return ablation.summarised({"mnist5k": mnist, "ring": ring})
+    return ablation.summarized({"mnist5k": mnist, "ring": ring})
 
 
 def test_effects_are_told_apart_from_the_spread_over_seeds():
@@ -77,7 +77,7 @@ def test_effects_are_told_apart_from_the_spread_over_seeds():
 
 def test_a_task_without_a_place_for_a_trick_is_left_out():
     plain = cells([10.0, 12.0], [0.1, 0.2], [4, 4])
-    only_ring = ablation.summarised({"ring": [{"modes": 8}, {"modes": 8}]})
+    only_ring = ablation.summarized({"ring": [{"modes": 8}, {"modes": 8}]})
     assert ablation.effects(only_ring, plain) == {"modes": "helps"}
     assert "verdict" not in only_ring
 

@@ -46,11 +46,11 @@ def test_shares_of_views_and_structures_by_hand(rng):
 
 def test_seeds_are_averaged():
     cells = [{"right": 0.2, "kinds": {"a": 0.1}}, {"right": 0.4, "kinds": {}}]
-    both = benchmark.summarise(cells)
+    both = benchmark.summarize(cells)
     assert both["right"] == pytest.approx(0.3)
     assert both["right_std"] == pytest.approx(0.1)
     assert both["seeds"] == cells
-    assert benchmark.summarise(cells[:1]) == {"right": 0.2, "seeds": cells[:1]}
+    assert benchmark.summarize(cells[:1]) == {"right": 0.2, "seeds": cells[:1]}
 
 
 def test_the_figure_shows_each_kind_once_before_any_twice(rng):

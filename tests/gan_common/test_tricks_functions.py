@@ -101,7 +101,7 @@ def test_unscaling_rounds_and_clips():
     np.testing.assert_array_equal(tricks.unscale_images(values), [0, 0, 1, 191, 255, 255, 0, 255])
 
 
-def test_packing_joins_neighbours_along_the_channels():
+def test_packing_joins_neighbors_along_the_channels():
     images = normal(6, 2, 3, 4)
     packed = tricks.pack(images, 3)
     assert isinstance(packed, np.ndarray)
@@ -313,16 +313,16 @@ def test_cutout_is_a_box_of_half_the_size_anywhere(height, width):
         assert np.all(np.abs(np.diff(hit, axis=1)).sum(1) <= 2)  # without gaps
 
 
-def test_colour_changes_are_what_their_names_say():
+def test_color_changes_are_what_their_names_say():
     images = 0.3 * normal(300, 4, 5, 3)
     colored = tricks.differentiable_augment(images, "color", seed=0).numpy()
     # Subtracting the picture's mean leaves contrast and saturation; brightness moved the mean.
     brightness = colored.mean((1, 2, 3)) - images.mean((1, 2, 3))
     assert -0.5 <= brightness.min() < -0.45
     assert 0.45 < brightness.max() <= 0.5
-    grey, was_grey = (x.mean(3) - x.mean((1, 2, 3))[:, None, None] for x in (colored, images))
-    contrast = np.sum(grey * was_grey, (1, 2)) / np.sum(was_grey**2, (1, 2))
-    np.testing.assert_allclose(grey, contrast[:, None, None] * was_grey, atol=1e-5)
+    gray, was_gray = (x.mean(3) - x.mean((1, 2, 3))[:, None, None] for x in (colored, images))
+    contrast = np.sum(gray * was_gray, (1, 2)) / np.sum(was_gray**2, (1, 2))
+    np.testing.assert_allclose(gray, contrast[:, None, None] * was_gray, atol=1e-5)
     assert 0.5 <= contrast.min() < 0.55
     assert 1.45 < contrast.max() <= 1.5
     hue, had_hue = (x - x.mean(3, keepdims=True) for x in (colored, images))
@@ -379,7 +379,7 @@ def test_augmentation_refuses():
 
 
 class TinyGame:
-    """G(z) = a z + c against D(x) = w · tanh(x) + v x², in float64 NumPy, with D's optimisers by hand."""
+    """G(z) = a z + c against D(x) = w · tanh(x) + v x², in float64 NumPy, with D's optimizers by hand."""
 
     def __init__(self):
         rng = np.random.default_rng(0)

@@ -256,7 +256,7 @@ def test_minibatch_discrimination_memory_does_not_grow_with_the_dimension():
     assert peaks[0] == peaks[1] <= 8
 
 
-# ------------------------------------------------------------------------------ virtual batch normalisation
+# ------------------------------------------------------------------------------ virtual batch normalization
 
 
 def vbn_oracle(x, size, gamma, beta, epsilon):
@@ -362,7 +362,7 @@ def test_with_reference_keeps_the_reference_at_every_depth(tmp_path):
     x = normal(5, 6, 6, 2, seed=1)
     together = bound(x).numpy()
     np.testing.assert_array_equal(together, model(np.concatenate([reference, x]))[3:])
-    for row in range(5):  # no sample knows of another one, after three normalisations
+    for row in range(5):  # no sample knows of another one, after three normalizations
         np.testing.assert_allclose(bound(x[row : row + 1])[0], together[row], atol=1e-5)
     np.testing.assert_allclose(tf.function(bound)(x), together, atol=1e-5)
     np.testing.assert_allclose(bound.predict(x, verbose=0), together, atol=1e-5)
@@ -418,7 +418,7 @@ def test_statistics_are_not_started_while_a_graph_is_traced():
         tf.function(lambda x: tricks.start_statistics(model, x))(normal(3, 4))
 
 
-# --------------------------------------------------------------------------------------- weight normalisation
+# --------------------------------------------------------------------------------------- weight normalization
 
 WRAPPED = {
     "dense": (lambda **k: keras.layers.Dense(6, **k), (9,), -1),
@@ -450,7 +450,7 @@ def test_weight_norm_is_the_layer_with_kernel_g_v_over_length(kind):
 
 @pytest.mark.parametrize("kind", WRAPPED)
 @pytest.mark.parametrize("activation", [None, "relu"])
-def test_weight_norm_initialised_from_data_has_mean_0_variance_1(kind, activation):
+def test_weight_norm_initialized_from_data_has_mean_0_variance_1(kind, activation):
     make, shape, _ = WRAPPED[kind]
     layer = tricks.WeightNormalization(make(activation=activation))
     batch = 4 * normal(64, *shape) + 3
@@ -464,7 +464,7 @@ def test_weight_norm_initialised_from_data_has_mean_0_variance_1(kind, activatio
         np.testing.assert_allclose(output, np.maximum(layer(batch), 0), atol=1e-6)
 
 
-def test_weight_norm_initialised_from_data_in_mixed_precision():
+def test_weight_norm_initialized_from_data_in_mixed_precision():
     layer = tricks.WeightNormalization(keras.layers.Conv2D(5, 3, dtype="mixed_bfloat16"))
     batch = 4 * normal(64, 6, 6, 3) + 3
     output = layer.initialize_from(batch)
@@ -494,7 +494,7 @@ def test_weight_norm_trains_both_length_and_direction():
     assert len(layer.trainable_variables) == 3
 
 
-def test_weight_norm_initialisation_needs_a_bias_and_spares_dead_units():
+def test_weight_norm_initialization_needs_a_bias_and_spares_dead_units():
     with pytest.raises(ValueError, match="use_bias=False"):
         tricks.WeightNormalization(keras.layers.Dense(2, use_bias=False)).initialize_from(
             normal(4, 3)
@@ -684,7 +684,7 @@ def test_dropout_noise_is_on_at_test_time_too():
     np.testing.assert_array_equal(tricks.DropoutNoise(0.0)(x), x)
 
 
-def test_weights_normalised_once_serve_several_calls_alike():
+def test_weights_normalized_once_serve_several_calls_alike():
     layer = tricks.WeightNormalization(keras.layers.Dense(3))
     x = [tf.constant(normal(4, 5, seed=i)) for i in range(3)]
     layer(x[0])

@@ -206,7 +206,7 @@ def test_a_step_is_the_algorithm_written_out(preset, loss):
 
 
 @pytest.mark.parametrize(("idle", "busy"), [("generator", "discriminator")] * 2)
-def test_each_optimiser_moves_its_own_net_alone(idle, busy):
+def test_each_optimizer_moves_its_own_net_alone(idle, busy):
     for still, moving in ((idle, busy), (busy, idle)):
         gan = small_gan(**{f"{still}_lr": 0.0})
         before = [w.numpy() for w in getattr(gan, still).trainable_variables]
@@ -405,7 +405,7 @@ def test_tricks_help_lists_every_trick_with_section_and_effect(capsys):
 
 @pytest.fixture(scope="module")
 def picture_folder(tmp_path_factory):
-    """Two classes of colour pictures of mixed sizes: bright left, bright right."""
+    """Two classes of color pictures of mixed sizes: bright left, bright right."""
     rng = np.random.default_rng(0)
     root = tmp_path_factory.mktemp("my pictures")
     for label, name in enumerate(("left", "right")):
@@ -512,7 +512,7 @@ def test_generate_writes_what_is_asked_for(trained, capsys, tmp_path):
 
     assert made("--count", 6) == [f"{trained}/generated.png"]
     with Image.open(trained / "generated.png") as grid:
-        assert grid.mode in ("RGB", "P")  # in colour
+        assert grid.mode in ("RGB", "P")  # in color
     assert made("--nice", "--count", 2) == [f"{trained}/generated-nice.png"]
     grid, gif = made("--interpolate")
     assert grid.endswith("generated-interpolate.png")

@@ -6,7 +6,7 @@ import pytest
 
 from gan_common import cli, files
 from gan_common.errors import UserError
-from ssgan_tf.config import COLOUR, PRESETS, Config, Flags, parse_sweep, resolve
+from ssgan_tf.config import COLOR, PRESETS, Config, Flags, parse_sweep, resolve
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -24,8 +24,8 @@ def test_improved_is_the_papers():
     config = resolve({"preset": "improved"})
     assert (config.generator_lr, config.beta_1, config.batch_size) == (3e-3, 0.5, 100)
     assert (config.feature_norm, config.consistency_weight, config.epsilon) == ("l2", 0, 1e-4)
-    colour = resolve({"preset": "improved", "dataset": "cifar10"})
-    assert (colour.generator_lr, colour.feature_norm, colour.epochs) == (3e-4, "l1", 1200)
+    color = resolve({"preset": "improved", "dataset": "cifar10"})
+    assert (color.generator_lr, color.feature_norm, color.epochs) == (3e-4, "l1", 1200)
 
 
 def test_what_was_typed_goes_before_tricks_and_these_before_the_preset():
@@ -41,16 +41,16 @@ def test_a_time_limit_alone_lifts_the_limit_of_epochs():
 
 def test_none_switches_augmentation_off():
     assert resolve({"augment": ("none",)}).augment == ()
-    assert resolve({"dataset": "cifar10"}).augment == COLOUR["fast"]["augment"]
+    assert resolve({"dataset": "cifar10"}).augment == COLOR["fast"]["augment"]
     assert resolve({"dataset": "cifar10", "labelled_augment": ("none",)}).of_labelled == ()
 
 
 def test_labelled_pictures_have_views_of_their_own_unless_one_kind_was_typed_for_all():
     assert resolve({"dataset": "mnist"}).of_labelled == ("shift", "affine")
-    colour = {"dataset": "cifar10"}
-    assert resolve(colour).of_labelled == COLOUR["fast"]["labelled_augment"]
-    assert resolve({**colour, "augment": ("flip",)}).of_labelled == ("flip",)
-    both = resolve({**colour, "augment": ("flip",), "labelled_augment": ("shift",)})
+    color = {"dataset": "cifar10"}
+    assert resolve(color).of_labelled == COLOR["fast"]["labelled_augment"]
+    assert resolve({**color, "augment": ("flip",)}).of_labelled == ("flip",)
+    both = resolve({**color, "augment": ("flip",), "labelled_augment": ("shift",)})
     assert (both.augment, both.of_labelled) == (("flip",), ("shift",))
 
 
@@ -63,7 +63,7 @@ def test_the_presets_values_give_way_to_what_was_typed():
     assert resolve({"consistency_weight": 0.0}).game_batch == 16
 
 
-def test_the_networks_for_colour_have_batch_norm_so_some_tricks_have_no_place():
+def test_the_networks_for_color_have_batch_norm_so_some_tricks_have_no_place():
     for trick in ("r1", "weight_norm", "gradient_penalty"):
         assert resolve({"tricks": (trick,)}).tricks == (trick,)
         with pytest.raises(UserError, match=r"fast on color images: .*batch"):

@@ -13,19 +13,19 @@ from ssgan_tf.config import resolve
 
 RNG = np.random.default_rng(5)
 SEED = tf.constant([3, 1], tf.int64)
-GREY = RNG.integers(0, 256, (12, 12, 12, 1), np.uint8)
-COLOURED = RNG.integers(0, 256, (12, 16, 16, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (12, 12, 12, 1), np.uint8)
+COLORED = RNG.integers(0, 256, (12, 16, 16, 3), np.uint8)
 LABELS = (np.arange(12) % 3).astype(np.int32)
 TINY = {"width": 4, "latent_dim": 4, "batch_size": 8, "labelled_batch": 4, "precision": "float32"}
 
 
-def build(image_shape=(12, 12, 1), first=GREY, **given):
+def build(image_shape=(12, 12, 1), first=GRAY, **given):
     preset = given.get("preset", "fast")
     tiny = {k: v for k, v in TINY.items() if preset == "fast" or k != "width"}
     return models.build(resolve({**tiny, **given}), image_shape, 3, first)
 
 
-def step(gan, images=GREY):
+def step(gan, images=GRAY):
     return gan.train_step(images[:4], LABELS[:4], images[4:])
 
 
@@ -41,16 +41,16 @@ def changed(before, after):
 
 
 def test_shifts_move_whole_pixels_and_repeat_the_edge():
-    views = augment(GREY, ("shift",), SEED).numpy()
-    padded = np.pad(tricks.scale_images(GREY), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
+    views = augment(GRAY, ("shift",), SEED).numpy()
+    padded = np.pad(tricks.scale_images(GRAY), ((0, 0), (2, 2), (2, 2), (0, 0)), mode="edge")
     for view, picture in zip(views, padded, strict=True):
         places = [picture[i : i + 12, j : j + 12] for i in range(5) for j in range(5)]
         assert any(np.allclose(view, place) for place in places)
 
 
 def test_flips_give_the_picture_or_its_mirror_image():
-    views = augment(GREY, ("flip",), SEED).numpy()
-    plain = tricks.scale_images(GREY)
+    views = augment(GRAY, ("flip",), SEED).numpy()
+    plain = tricks.scale_images(GRAY)
     kept = [np.allclose(a, b) for a, b in zip(views, plain, strict=True)]
     mirrored = [np.allclose(a, b[:, ::-1]) for a, b in zip(views, plain, strict=True)]
     assert all(np.logical_xor(kept, mirrored))
@@ -58,11 +58,11 @@ def test_flips_give_the_picture_or_its_mirror_image():
 
 
 def test_affine_views_keep_the_range_and_follow_the_seed():
-    views = augment(GREY, ("shift", "affine"), SEED).numpy()
+    views = augment(GRAY, ("shift", "affine"), SEED).numpy()
     assert np.abs(views).max() <= 1
-    np.testing.assert_array_equal(views, augment(GREY, ("shift", "affine"), SEED))
-    assert not np.allclose(views, augment(GREY, ("shift", "affine"), SEED + 1))
-    # A picture of one colour has only one view.
+    np.testing.assert_array_equal(views, augment(GRAY, ("shift", "affine"), SEED))
+    assert not np.allclose(views, augment(GRAY, ("shift", "affine"), SEED + 1))
+    # A picture of one color has only one view.
     flat = np.full((5, 12, 12, 1), 51, np.uint8)
     np.testing.assert_allclose(augment(flat, ("affine",), SEED), -0.6, atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_cutout_blanks_a_box_of_half_the_side_at_most():
     assert set(np.unique(views)) == {0, 1}
     assert all(1 <= count <= 36 for count in blank.sum(axis=(1, 2)))
     assert blank.any(axis=2).sum(axis=1).max() == 6
-    # What is done to colours goes before what moves the picture.
+    # What is done to colors goes before what moves the picture.
     moved = augment(white, ("cutout", "flip"), SEED).numpy()
     kept = [
         np.array_equal(a, b) or np.array_equal(a, b[:, ::-1])
@@ -84,7 +84,7 @@ def test_cutout_blanks_a_box_of_half_the_side_at_most():
 
 
 def test_without_names_only_the_range_changes():
-    np.testing.assert_array_equal(augment(GREY, (), SEED), tricks.scale_images(GREY))
+    np.testing.assert_array_equal(augment(GRAY, (), SEED), tricks.scale_images(GRAY))
 
 
 def test_noise_layers_need_a_seed_and_have_the_moments_they_should():
@@ -127,7 +127,7 @@ def test_noise_of_a_table_is_normal_and_another_one_for_each_seed():
 
 def test_every_unit_starts_with_mean_0_and_variance_1_on_the_first_batch():
     gan = build(preset="fast")
-    x = tf.constant(tricks.scale_images(GREY))
+    x = tf.constant(tricks.scale_images(GRAY))
     for layer in [*gan.discriminator.body, *gan.discriminator.head]:
         x = layer(x)
         if isinstance(layer, tricks.WeightNormalization):
@@ -185,7 +185,7 @@ def test_one_step_of_each_preset_moves_every_trained_weight(side, channels, give
     ],
 )
 def test_the_statistics_that_d_keeps_are_those_of_real_pictures_alone(preset, views, kept):
-    gan = build((16, 16, 3), COLOURED, dataset="cifar10", preset=preset)
+    gan = build((16, 16, 3), COLORED, dataset="cifar10", preset=preset)
     shown = {view: tf.constant(RNG.uniform(-1, 1, (4, 16, 16, 3)), tf.float32) for view in views}
     layers = gan.discriminator.body
     place = next(i for i, layer in enumerate(layers) if "batch_norm" in layer.name)
@@ -206,7 +206,7 @@ def test_the_statistics_that_d_keeps_are_those_of_real_pictures_alone(preset, vi
         np.testing.assert_allclose(now, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_the_colour_discriminator_of_fast_halves_the_side_three_times():
+def test_the_color_discriminator_of_fast_halves_the_side_three_times():
     gan = models.build(resolve({"dataset": "cifar10"}), (32, 32, 3), 10)
     convolutions, sides, x = [], [], tf.zeros((1, 32, 32, 3))
     for layer in gan.discriminator.body[:-1]:
@@ -230,7 +230,7 @@ def test_noise_layers_come_back_from_their_configuration(layer):
 
 
 def test_a_reference_batch_is_the_generators_alone():
-    gan = build((16, 16, 3), COLOURED, preset="reference", tricks=("virtual_batch_norm",))
+    gan = build((16, 16, 3), COLORED, preset="reference", tricks=("virtual_batch_norm",))
     kinds = {type(layer).__name__ for layer in gan.discriminator.body}
     assert "BatchNormalization" in kinds
     assert "VirtualBatchNormalization" not in kinds
@@ -332,7 +332,7 @@ def test_the_step_takes_the_gradients_of_the_written_losses():
         fake = gan.generator(latents, training=True)
         (_, labelled), (real_features, real), (fake_features, generated) = (
             gan.discriminator(x)
-            for x in (tricks.scale_images(GREY[:4]), tricks.scale_images(GREY[4:]), fake)
+            for x in (tricks.scale_images(GRAY[:4]), tricks.scale_images(GRAY[4:]), fake)
         )
         real, generated = (tf.reduce_logsumexp(x, axis=1) for x in (real, generated))
         d_loss = losses.supervised_loss(losses.append_fake_logit(labelled), LABELS[:4])
@@ -354,26 +354,26 @@ def test_the_step_takes_the_gradients_of_the_written_losses():
 
 def test_the_teacher_is_d_with_its_averaged_weights_and_learns_from_nobody():
     given = {"dataset": "cifar10", "consistency_target": "average", "consistency_threshold": 0.0}
-    gan = build((16, 16, 3), COLOURED, **given)
+    gan = build((16, 16, 3), COLORED, **given)
     for _ in range(3):
         gan.set_schedule(tf.constant(0.0))
-        step(gan, COLOURED)
+        step(gan, COLORED)
         gan.end_step()
     gan.set_schedule(tf.constant(0.0))  # as at the beginning of the next step
-    judged = np.array(gan.teacher.network(tricks.scale_images(COLOURED))[1])
-    np.testing.assert_allclose(judged, gan.logits(COLOURED)[:, :-1], atol=1e-5)
-    assert not np.allclose(judged, gan.logits(COLOURED, averaged=False)[:, :-1], atol=1e-3)
+    judged = np.array(gan.teacher.network(tricks.scale_images(COLORED))[1])
+    np.testing.assert_allclose(judged, gan.logits(COLORED)[:, :-1], atol=1e-5)
+    assert not np.allclose(judged, gan.logits(COLORED, averaged=False)[:, :-1], atol=1e-3)
     before = numbers(gan.teacher.network.variables)
-    values = step(gan, COLOURED)
+    values = step(gan, COLORED)
     assert values["sure_share"] == 1
     assert not any(changed(before, numbers(gan.teacher.network.variables)))
     kept = {id(v) for group in gan.checkpoint_variables().values() for v in group}
     assert not kept & {id(v) for v in gan.teacher.network.variables}  # the average is kept
-    assert build((16, 16, 3), COLOURED, dataset="cifar10", baseline=True).teacher is None
+    assert build((16, 16, 3), COLORED, dataset="cifar10", baseline=True).teacher is None
 
 
 def test_what_is_taught_has_the_classes_as_often_as_the_labels_by_hand():
-    gan = build((16, 16, 3), COLOURED, dataset="cifar10")
+    gan = build((16, 16, 3), COLORED, dataset="cifar10")
     p = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]], np.float32)
     gan.teacher.network = lambda images, training: (None, tf.math.log(p))
     taught = gan.teacher.targets(None, np.array([0, 1, 1, 2]))
@@ -386,11 +386,11 @@ def test_what_is_taught_has_the_classes_as_often_as_the_labels_by_hand():
 
 
 def test_the_game_may_have_fewer_pictures_than_a_step_sees():
-    gan = build((16, 16, 3), COLOURED, dataset="cifar10", game_batch=2)
+    gan = build((16, 16, 3), COLORED, dataset="cifar10", game_batch=2)
     seen = {}
     judge = gan._judge_each
     gan._judge_each = lambda views, *more: seen.update(views) or judge(views, *more)
-    step(gan, COLOURED)
+    step(gan, COLORED)
     sizes = {name: len(view) for name, view in seen.items()}
     assert sizes == {"labelled": 4, "real": 2, "fake": 2, "strong": 8}
 
@@ -422,7 +422,7 @@ def test_the_baseline_step_leaves_the_generator_alone():
     gan = build(baseline=True)
     before = numbers(gan.generator.variables), numbers(gan.discriminator.trainable_variables)
     gan.set_schedule(tf.constant(0.0))
-    gan.baseline_step(GREY[:4], LABELS[:4])
+    gan.baseline_step(GRAY[:4], LABELS[:4])
     assert not any(changed(before[0], numbers(gan.generator.variables)))
     assert all(changed(before[1], numbers(gan.discriminator.trainable_variables)))
 
@@ -467,9 +467,9 @@ def test_errors_use_the_averages_unless_told_otherwise():
     for average in gan.average.averages:
         average.assign(tf.zeros_like(average))
     # With all weights zero every class is as likely, and the first one is taken.
-    assert gan.error(GREY, LABELS) == pytest.approx(2 / 3)
-    logits = gan.discriminator(tricks.scale_images(GREY))[1].numpy()
+    assert gan.error(GRAY, LABELS) == pytest.approx(2 / 3)
+    logits = gan.discriminator(tricks.scale_images(GRAY))[1].numpy()
     expected = np.mean(logits.argmax(axis=1) != LABELS)
-    assert gan.error(GREY, LABELS, averaged=False) == pytest.approx(expected)
-    odds = np.log(np.exp(gan.logits(GREY, averaged=True)[:, :-1]).sum(axis=1))
-    np.testing.assert_allclose(gan.scores(GREY), odds, rtol=1e-5)
+    assert gan.error(GRAY, LABELS, averaged=False) == pytest.approx(expected)
+    odds = np.log(np.exp(gan.logits(GRAY, averaged=True)[:, :-1]).sum(axis=1))
+    np.testing.assert_allclose(gan.scores(GRAY), odds, rtol=1e-5)

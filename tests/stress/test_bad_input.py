@@ -428,7 +428,7 @@ def odd_pictures(folder):
     Image.new("CMYK", (20, 9)).save(folder / "cmyk.jpg")
     Image.new("P", (20, 9)).save(folder / "palette.png")
     Image.fromarray(np.zeros((9, 9), np.uint16)).save(folder / "16 bit.png")
-    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
     frames[0].save(folder / "moving.png", "GIF", save_all=True, append_images=frames[1:])
     exif = Image.Exif()
     exif[0x112] = 6

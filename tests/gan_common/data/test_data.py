@@ -222,7 +222,7 @@ def test_each_family_of_shapes_is_a_data_set(family):
 
 @pytest.mark.parametrize("name", DOWNLOADS)
 def test_order_of_the_places(name, tmp_path, keras_home, monkeypatch):
-    """Each place wins over those after it; the pictures' grey value tells where they came from."""
+    """Each place wins over those after it; the pictures' gray value tells where they came from."""
     files = DOWNLOADS[name]
     cache = publishers.PUBLISHED[name].cache
     fetched = []

@@ -16,7 +16,7 @@ from gan_common.errors import UserError
 
 
 def save(path, array=(9, 99, 199), **options):
-    """Save an array, or one colour as 4×4 pixels."""
+    """Save an array, or one color as 4×4 pixels."""
     path.parent.mkdir(parents=True, exist_ok=True)
     array = np.asarray(array, np.uint8)
     Image.fromarray(np.full((4, 4, 3), array) if array.ndim == 1 else array).save(path, **options)
@@ -24,7 +24,7 @@ def save(path, array=(9, 99, 199), **options):
 
 
 def halves(left, right, size=8):
-    """A picture of two colours side by side."""
+    """A picture of two colors side by side."""
     image = np.zeros((size, size, 3), np.uint8)
     image[:, : size // 2], image[:, size // 2 :] = left, right
     return image
@@ -119,8 +119,8 @@ def test_transparency_is_laid_on_white(tmp_path):
     rgba[..., 3] = np.array([0, 51, 204, 255])[:, None]  # ... of opacity 0, 0.2, 0.8, 1 by row
     read = pictures.read_picture(save(tmp_path / "a.png", rgba), 4)
     np.testing.assert_array_equal(read[:, 0, 0], [255, 204, 51, 0])
-    grey_alpha = save(tmp_path / "b.png", rgba[..., 2:])
-    np.testing.assert_array_equal(pictures.read_picture(grey_alpha, 4), read)
+    gray_alpha = save(tmp_path / "b.png", rgba[..., 2:])
+    np.testing.assert_array_equal(pictures.read_picture(gray_alpha, 4), read)
 
 
 def test_palettes_with_and_without_a_transparent_entry(tmp_path):
@@ -132,20 +132,20 @@ def test_palettes_with_and_without_a_transparent_entry(tmp_path):
     np.testing.assert_array_equal(read[:, [0, 7]], halves(WHITE, BLUE)[:, [0, 7]])
 
 
-def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+def test_16_bit_gray_is_scaled_not_clipped(tmp_path):
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     Image.fromarray(levels * 257).save(tmp_path / "a.png")
     read = pictures.read_picture(tmp_path / "a.png", 16)
     np.testing.assert_array_equal(read, np.repeat(levels[..., None], 3, axis=-1))
 
 
-def test_grey_and_black_and_white(tmp_path):
-    grey = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    read = pictures.read_picture(save(tmp_path / "a.png", grey), 4)
-    np.testing.assert_array_equal(read, np.repeat(grey[..., None], 3, axis=-1))
-    Image.fromarray(grey > 7).save(tmp_path / "b.png")
+def test_gray_and_black_and_white(tmp_path):
+    gray = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    read = pictures.read_picture(save(tmp_path / "a.png", gray), 4)
+    np.testing.assert_array_equal(read, np.repeat(gray[..., None], 3, axis=-1))
+    Image.fromarray(gray > 7).save(tmp_path / "b.png")
     read = pictures.read_picture(tmp_path / "b.png", 4)
-    np.testing.assert_array_equal(read[..., 1], np.where(grey > 7, 255, 0))
+    np.testing.assert_array_equal(read[..., 1], np.where(gray > 7, 255, 0))
 
 
 def test_cmyk_jpeg(tmp_path):
@@ -157,7 +157,7 @@ def test_cmyk_jpeg(tmp_path):
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
 def test_the_first_frame_of_an_animation(tmp_path, kind):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, BLUE)]
+    frames = [Image.new("RGB", (8, 8), color) for color in (RED, BLUE)]
     options = {"lossless": True} if kind == "WEBP" else {}
     frames[0].save(
         tmp_path / "a.png", kind, save_all=True, append_images=frames[1:], duration=9, **options
@@ -232,8 +232,8 @@ def test_an_unreadable_picture(tmp_path, monkeypatch):
 # --- folders ---------------------------------------------------------------------------------------
 
 
-def colour_folder(folder, count, classes=("cats", "dogs & co", "été\n2")):
-    """`count` pictures in each class, each of a colour of its own."""
+def color_folder(folder, count, classes=("cats", "dogs & co", "été\n2")):
+    """`count` pictures in each class, each of a color of its own."""
     for label, name in enumerate(classes):
         for i in range(count):
             save(folder / name / f"{i}.png", (label, i % 256, i // 256))
@@ -246,7 +246,7 @@ def assert_same(a, b):
 
 
 def test_class_folders(tmp_path):
-    loaded = data.load(f"folder:{colour_folder(tmp_path, 20)}", image_size=4)
+    loaded = data.load(f"folder:{color_folder(tmp_path, 20)}", image_size=4)
     assert loaded.class_names == ("cats", "dogs & co", "été\n2")
     assert (loaded.num_classes, loaded.image_shape) == (3, (4, 4, 3))
     assert loaded.x_unlabelled is None
@@ -264,7 +264,7 @@ def test_class_folders(tmp_path):
 
 
 def test_parts_follow_from_the_names_alone(tmp_path):
-    first = data.load(f"folder:{colour_folder(tmp_path / 'a', 12)}", image_size=4)
+    first = data.load(f"folder:{color_folder(tmp_path / 'a', 12)}", image_size=4)
     shutil.copytree(tmp_path / "a", tmp_path / "elsewhere")
     assert_same(first, data.load(f"folder:{tmp_path / 'elsewhere'}", image_size=4))
 
@@ -273,7 +273,7 @@ def test_parts_follow_from_the_names_alone(tmp_path):
     ("count", "held_out"), [(1, 0), (2, 1), (3, 1), (14, 1), (15, 2), (100, 10)]
 )
 def test_size_of_the_test_part(tmp_path, count, held_out):
-    loaded = data.load(f"folder:{colour_folder(tmp_path, count, ('a', 'b'))}", image_size=4)
+    loaded = data.load(f"folder:{color_folder(tmp_path, count, ('a', 'b'))}", image_size=4)
     assert loaded.x_test.shape == (2 * held_out, 4, 4, 3)
     assert loaded.x_train.shape == (2 * (count - held_out), 4, 4, 3)
 
@@ -293,7 +293,7 @@ def test_a_flat_folder_is_one_class_of_32_by_32(tmp_path):
 
 
 def test_unlabelled_pictures_beside_classes(tmp_path):
-    colour_folder(tmp_path, 5, ("a", "unlabelled", "z"))
+    color_folder(tmp_path, 5, ("a", "unlabelled", "z"))
     loaded = data.load(f"folder:{tmp_path}", image_size=4)
     assert loaded.class_names == ("a", "z")
     assert set(loaded.x_train[:, 0, 0, 0]) == {0, 2}
@@ -302,7 +302,7 @@ def test_unlabelled_pictures_beside_classes(tmp_path):
 
 
 def test_one_bad_picture_in_a_hundred_is_skipped_and_named(tmp_path, capsys):
-    colour_folder(tmp_path, 50, ("a", "b"))
+    color_folder(tmp_path, 50, ("a", "b"))
     (tmp_path / "a" / "7.png").write_text("no")
     loaded = data.load(f"folder:{tmp_path}", image_size=4)
     assert len(loaded.x_train) + len(loaded.x_test) == 99
@@ -315,7 +315,7 @@ def test_one_bad_picture_in_a_hundred_is_skipped_and_named(tmp_path, capsys):
 
 
 def test_more_than_one_in_a_hundred_stops(tmp_path, capsys):
-    colour_folder(tmp_path, 50, ("a", "b"))
+    color_folder(tmp_path, 50, ("a", "b"))
     (tmp_path / "a" / "7.png").write_text("no")
     (tmp_path / "b" / "two\nlines.png").write_text("no")
     with pytest.raises(UserError) as caught:
@@ -329,7 +329,7 @@ def test_more_than_one_in_a_hundred_stops(tmp_path, capsys):
 
 
 def test_a_class_whose_every_picture_is_bad(tmp_path):
-    colour_folder(tmp_path, 150, ("a", "b"))
+    color_folder(tmp_path, 150, ("a", "b"))
     for i in range(1, 150):
         (tmp_path / "b" / f"{i}.png").unlink()
     (tmp_path / "b" / "0.png").write_text("no")
@@ -348,7 +348,7 @@ def test_names_that_are_no_text(tmp_path):
 
 def test_progress_has_numbers(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(pictures, "PROGRESS_EVERY", 4)
-    pictures.read_folder(colour_folder(tmp_path, 9, ("a",)), 4)
+    pictures.read_folder(color_folder(tmp_path, 9, ("a",)), 4)
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == [
         "4 of 9 pictures read, 0 skipped",

@@ -21,16 +21,16 @@ from gan_common.errors import UserError
 RNG = np.random.default_rng(0)
 
 
-def grey(n):
+def gray(n):
     return RNG.integers(0, 256, (n, 28, 28), np.uint8), np.arange(n, dtype=np.uint8) % 10
 
 
-def colour(n):
+def color(n):
     return RNG.integers(0, 256, (n, 32, 32, 3), np.uint8), np.arange(n, dtype=np.uint8) % 10
 
 
 def write_npz(folder, **changes):
-    x, y = grey(12)
+    x, y = gray(12)
     arrays = {"x_train": x[:8], "y_train": y[:8], "x_test": x[8:], "y_test": y[8:], **changes}
     np.savez_compressed(folder / "mnist.npz", **arrays)
     return x, y
@@ -51,7 +51,7 @@ def batch_bytes(x, y, protocol=2):
 
 
 def write_cifar(folder, protocol=2):
-    x, y = colour(12)
+    x, y = color(12)
     folder = folder / "cifar-10-batches-py"
     folder.mkdir()
     for i, name in enumerate(readers.CIFAR10_BATCHES):
@@ -75,7 +75,7 @@ def write_cifar_archive(folder, extra=()):
 
 
 def write_svhn(folder, **changes):
-    x, y = colour(12)
+    x, y = color(12)
     for name, part in (("train", slice(0, 8)), ("test", slice(8, 12))):
         labels = np.where(y[part] == 0, 10, y[part])[:, None].astype(np.uint8)
         content = {"X": x[part].transpose(1, 2, 3, 0), "y": labels, **changes}
@@ -129,7 +129,7 @@ def test_npz(tmp_path):
 
 @pytest.mark.parametrize("ending", [".gz", ""])
 def test_idx(tmp_path, ending):
-    x, y = grey(12)
+    x, y = gray(12)
     write_idx(tmp_path, x[:8], y[:8], "train", ending)
     write_idx(tmp_path, x[8:], y[8:], "t10k", ending)
     assert_parts(readers.read_idx(tmp_path), x[..., None], y, 8)
@@ -184,7 +184,7 @@ def test_svhn_label_10_is_the_digit_0(tmp_path):
 def fill(folder):
     """Every layout, at the folder's top; returns (reader, files)."""
     write_npz(folder)
-    x, y = grey(12)
+    x, y = gray(12)
     write_idx(folder, x, y, "train")
     write_idx(folder, x, y, "t10k")
     write_cifar_archive(folder)
@@ -262,7 +262,7 @@ def test_npz_without_a_key(tmp_path):
     ],
 )
 def test_idx_of_a_wrong_header(tmp_path, header, word):
-    x, y = grey(12)
+    x, y = gray(12)
     write_idx(tmp_path, x, y, "train")
     write_idx(tmp_path, x, y, "t10k")
     with gzip.open(tmp_path / "t10k-images-idx3-ubyte.gz", "wb") as f:
@@ -271,7 +271,7 @@ def test_idx_of_a_wrong_header(tmp_path, header, word):
 
 
 def test_one_altered_byte_in_a_gzip_is_noticed(tmp_path):
-    x, y = grey(12)
+    x, y = gray(12)
     write_idx(tmp_path, x, y, "train")
     write_idx(tmp_path, x, y, "t10k")
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
@@ -415,7 +415,7 @@ def test_an_archive_whose_paths_lead_out_of_it_is_refused(tmp_path, name):
     ],
 )
 def test_an_archive_link_in_place_of_a_batch_is_not_followed(tmp_path, link, says):
-    (tmp_path / "secret").write_bytes(batch_bytes(*colour(2)))
+    (tmp_path / "secret").write_bytes(batch_bytes(*color(2)))
     with tarfile.open(tmp_path / "cifar-10-python.tar.gz", "w:gz") as archive:
         for name in readers.CIFAR10_BATCHES:
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
@@ -438,7 +438,7 @@ def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
     zeros = b"\0" * 30_000_000
     with zipfile.ZipFile(tmp_path / "mnist.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x_train.npy", zeros)
-    x, y = grey(12)
+    x, y = gray(12)
     write_idx(tmp_path, x[:10], y[:10], "train")
     write_idx(tmp_path, x[:10], y[:10], "t10k")
     with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as file:

@@ -23,7 +23,7 @@ RNG = np.random.default_rng(0)
 REAL_PICTURES = RNG.uniform(-0.9, 0.9, (64, 8, 8, 1))
 REAL = doctor.look_at(REAL_PICTURES)
 LIVELY = RNG.uniform(-0.9, 0.9, (64, 8, 8, 1))  # as varied as the data
-GREY = 0.4 * LIVELY  # of a G that has learnt nothing
+GRAY = 0.4 * LIVELY  # of a G that has learnt nothing
 ALIKE = 0.01 * LIVELY
 NOISE = np.sign(LIVELY)  # every pixel clipped, far from each other
 TWINS = LIVELY[:4].repeat(16, axis=0)  # four modes
@@ -36,7 +36,7 @@ def healthy(step):
 def told(series, steps, pictures=None, watching=None):
     """All findings of a series: step → values, and step → pictures."""
     watching = watching or Doctor(REAL)
-    findings = watching.look(0, pictures(0) if pictures else GREY) if watching.step == 0 else []
+    findings = watching.look(0, pictures(0) if pictures else GRAY) if watching.step == 0 else []
     for step in range(watching.step + 1, steps + 1):
         findings += watching.observe(step, series(step))
         if doctor.look_due(step):
@@ -148,19 +148,19 @@ def test_coming_down_from_first_weights_that_cost_much_is_no_overshooting():
 
 
 def test_a_saturated_generator_means_steps_that_overshoot():
-    changes, findings, _ = told(healthy, 400, lambda step: NOISE if step else GREY)
+    changes, findings, _ = told(healthy, 400, lambda step: NOISE if step else GRAY)
     assert changes == [(80, "high_lr", True)]
     assert "100% of the generated pixels are clipped, 0% of the data's" in findings[0].evidence
 
 
 def test_that_d_wins_over_a_saturated_generator_is_no_finding_of_its_own():
-    changes = told(lambda step: WON, 400, lambda step: NOISE if step else GREY)[0]
+    changes = told(lambda step: WON, 400, lambda step: NOISE if step else GRAY)[0]
     assert changes == [(40, "strong_d", True), (80, "high_lr", True)]  # won before the first look
 
     def later(step):
         return WON if step > 40 else healthy(step)
 
-    changes = told(later, 400, lambda step: NOISE if step else GREY)[0]
+    changes = told(later, 400, lambda step: NOISE if step else GRAY)[0]
     assert changes == [(80, "high_lr", True)]
 
 
@@ -177,7 +177,7 @@ def test_what_is_not_finite_is_told_at_once(name, value):
 
 def test_pictures_that_are_not_finite_are_told():
     broken = np.where(LIVELY > 0, math.nan, LIVELY)
-    changes = told(healthy, 40, lambda step: broken if step else GREY)[0]
+    changes = told(healthy, 40, lambda step: broken if step else GRAY)[0]
     assert changes == [(40, "nan", True)]
 
 
@@ -201,7 +201,7 @@ def test_a_lost_latent_is_told_before_the_first_step():
 @pytest.mark.parametrize(("collapsed", "share"), [(ALIKE, "by 1%"), (TWINS, "nearest two by 0%")])
 def test_pictures_that_are_alike_are_a_collapse(collapsed, share):
     def pictures(step):
-        return GREY if step == 0 else collapsed if step < 400 else LIVELY
+        return GRAY if step == 0 else collapsed if step < 400 else LIVELY
 
     changes, findings, _ = told(healthy, 1000, pictures)
     assert changes == [(80, "collapse", True), (400, "collapse", False)]
@@ -262,7 +262,7 @@ def test_measures_of_pictures_by_hand():
     assert look.clipped == pytest.approx(1 / 3)
     as_bytes = np.array([0, 255], np.uint8).reshape(2, 1, 1, 1)
     assert doctor.look_at(as_bytes) == Look(2.0, 2.0, 1.0)
-    # Nothing but the two middle greys: neither is within half a level of an end.
+    # Nothing but the two middle grays: neither is within half a level of an end.
     assert doctor.look_at(np.array([1, 254], np.uint8).reshape(2, 1, 1, 1)).clipped == 0
 
 

@@ -343,7 +343,7 @@ def test_several_machines_are_not_paused():
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """A folder of 12×12 grey noise, two classes."""
+    """A folder of 12×12 gray noise, two classes."""
     root = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     for name in ("a", "b"):

@@ -1,4 +1,4 @@
-"""The fused batch normalisation is Keras's: outputs, statistics, gradients, and what a file needs."""
+"""The fused batch normalization is Keras's: outputs, statistics, gradients, and what a file needs."""
 
 import json
 import zipfile
@@ -54,7 +54,7 @@ def test_equal_to_keras(shape, training):
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4)
 
 
-def test_bfloat16_is_normalised_in_float32():
+def test_bfloat16_is_normalized_in_float32():
     x = tf.cast(100 + RNG.normal(size=(16, 8, 8, 4)), tf.bfloat16)
     layers = pair(x.shape, dtype="mixed_bfloat16")
     assert layers[0](x, training=True).dtype == tf.bfloat16

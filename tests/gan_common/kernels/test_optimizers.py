@@ -1,4 +1,4 @@
-"""The fused optimisers are Keras's, to rounding."""
+"""The fused optimizers are Keras's, to rounding."""
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ GRADIENTS = [[RNG.normal(size=w.shape).astype(np.float32) for w in START] for _ 
 
 
 def after(optimizer, wrap=lambda f: f):
-    """Weights and optimiser variables after five steps."""
+    """Weights and optimizer variables after five steps."""
     variables = [keras.Variable(w) for w in START]
     optimizer.build(variables)
     apply = wrap(lambda gradients: optimizer.apply(gradients, variables))

@@ -144,7 +144,7 @@ def test_density_and_coverage_by_hand():
     assert metrics.density_coverage(real, [[12.9]], k=2) == pytest.approx((1 / 2, 1 / 4))
 
 
-def slow_neighbour_measures(real, fake, k_precision, k_density):
+def slow_neighbor_measures(real, fake, k_precision, k_density):
     def radii(x, k):
         return np.sort(cdist(x, x), axis=1)[:, k]
 
@@ -160,10 +160,10 @@ def slow_neighbour_measures(real, fake, k_precision, k_density):
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 @pytest.mark.parametrize("mebibytes", [0.001, 0.01, 32])
-def test_neighbour_measures_equal_the_plain_computation(monkeypatch, mebibytes, offset):
+def test_neighbor_measures_equal_the_plain_computation(monkeypatch, mebibytes, offset):
     monkeypatch.setattr(neighbors, "WORKING_MEMORY", mebibytes)
     real, fake = features(90, seed=1) + offset, 0.8 * features(70, seed=2, shift=1) + offset
-    expected = slow_neighbour_measures(real, fake, 3, 5)
+    expected = slow_neighbor_measures(real, fake, 3, 5)
     got = metrics.precision_recall(real, fake) + metrics.density_coverage(real, fake)
     assert got == pytest.approx(expected, abs=1e-12)
     assert 0.1 < min(expected[0], expected[1], expected[3]) < 1  # the case is not trivial

@@ -12,7 +12,7 @@ from gan_common import plotting
 from gan_common.errors import UserError
 from gan_common.plotting import canvas
 
-GREY = 216  # between the pictures
+GRAY = 216  # between the pictures
 
 
 def solid(*values, size=(2, 3), channels=1):
@@ -29,12 +29,12 @@ def noise(n, height=28, width=28, channels=1, seed=0):
 
 
 def test_tile_by_hand():
-    """Three 1×2 pictures in two columns, one pixel apart: the cell that is left over is grey."""
+    """Three 1×2 pictures in two columns, one pixel apart: the cell that is left over is gray."""
     grid = plotting.tile(solid(1, 2, 3, size=(1, 2)), columns=2, padding=1)
     expected = [
-        [1, 1, GREY, 2, 2],
-        [GREY] * 5,
-        [3, 3, GREY, GREY, GREY],
+        [1, 1, GRAY, 2, 2],
+        [GRAY] * 5,
+        [3, 3, GRAY, GRAY, GRAY],
     ]
     np.testing.assert_array_equal(grid[..., 0], expected)
     assert grid.dtype == np.uint8
@@ -88,7 +88,7 @@ def test_labels_are_written_below_and_leave_the_pictures_alone(channels):
     assert left.min() < 100  # dark text
     assert right.min() < 100
     assert (left != right).any()
-    assert left.max() == GREY
+    assert left.max() == GRAY
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_what_is_no_picture_is_refused(images, options, message):
 
 
 def test_a_grid_of_digits_is_enlarged_to_about_600_pixels_without_loss(tmp_path):
-    images = noise(64) // 200 * 200  # few greys, so that it stays small
+    images = noise(64) // 200 * 200  # few grays, so that it stays small
     plotting.save_grid(tmp_path / "new" / "grid.png", images)
     picture = np.asarray(Image.open(tmp_path / "new" / "grid.png"))
     np.testing.assert_array_equal(picture, plotting.tile(images, scale=3)[..., 0])
@@ -205,7 +205,7 @@ def test_a_gif_of_saved_grids_undoes_their_enlargement_before_its_own(tmp_path):
 
 
 def test_a_gif_takes_in_grids_of_one_shape_in_different_sizes(tmp_path):
-    """The first grid was shrunk to keep its file small, the second is one flat colour."""
+    """The first grid was shrunk to keep its file small, the second is one flat color."""
     last = noise(4, seed=1) // 128 * 255
     frames = [
         plotting.tile(noise(4, 14, 14), padding=0),
@@ -218,7 +218,7 @@ def test_a_gif_takes_in_grids_of_one_shape_in_different_sizes(tmp_path):
     np.testing.assert_array_equal(shown[2][..., :1], frames[2])
 
 
-def test_a_gif_takes_in_grey_frames_among_coloured_ones(tmp_path):
+def test_a_gif_takes_in_gray_frames_among_colored_ones(tmp_path):
     frames = [np.full((8, 8, 1), 51, np.uint8), solid([250, 0, 0], size=(8, 8), channels=3)[0]]
     for name, order in (("one", frames), ("other", frames[::-1])):
         plotting.save_gif(tmp_path / f"{name}.gif", order)
@@ -227,7 +227,7 @@ def test_a_gif_takes_in_grey_frames_among_coloured_ones(tmp_path):
         np.testing.assert_allclose(shown[index][3, 3], expected, atol=3)
 
 
-def test_colours_survive_and_transparency_becomes_white(tmp_path):
+def test_colors_survive_and_transparency_becomes_white(tmp_path):
     red = np.zeros((8, 8, 4), np.uint8)
     red[:, :4] = 200, 10, 30, 255
     blue = np.zeros((8, 8, 4), np.uint8)
@@ -354,8 +354,8 @@ def test_bands_are_shaded_where_they_are_and_named_once(tmp_path, drawn):
     for ax in (losses, accuracy):
         spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
         assert spans == [(10, 40), (60, 80), (100, 120)]
-        colours = [patch.get_facecolor() for patch in ax.patches]
-        assert colours[0] == colours[2] != colours[1]
+        colors = [patch.get_facecolor() for patch in ax.patches]
+        assert colors[0] == colors[2] != colors[1]
 
 
 def test_curves_without_anything_to_draw_are_refused(tmp_path):
@@ -376,14 +376,14 @@ def test_comparison_writes_each_number_at_its_bar(tmp_path, drawn):
         plotting.comparison(tmp_path / "b.png", {"x": float("nan")}, "FID", "FID")
 
 
-def test_error_curves_have_a_colour_a_kind_and_a_line_a_run(tmp_path, drawn):
+def test_error_curves_have_a_color_a_kind_and_a_line_a_run(tmp_path, drawn):
     curves = {"SSGAN": [([1, 2], [8, 2]), ([1, 2], [9, 0])], "baseline": [([1], [50])]}
     plotting.error_curves(tmp_path / "e.png", curves, "MNIST")
     (ax,) = drawn[0].axes
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [8, 2])
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), [9, np.nan])  # no logarithm of 0
-    colours = [line.get_color() for line in ax.lines]
-    assert colours[0] == colours[1] != colours[2]
+    colors = [line.get_color() for line in ax.lines]
+    assert colors[0] == colors[1] != colors[2]
     assert [line.get_marker() for line in ax.lines] == ["None", "None", "o"]  # one look is a point
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["SSGAN", "baseline"]
     with pytest.raises(ValueError, match="at least one run"):
@@ -391,7 +391,7 @@ def test_error_curves_have_a_colour_a_kind_and_a_line_a_run(tmp_path, drawn):
 
 
 def test_confusion_matrix_by_hand(tmp_path, drawn):
-    """3 + 1 of 8 are right.  The colour is the share of the true class: ¾, ¼ in the first row."""
+    """3 + 1 of 8 are right.  The color is the share of the true class: ¾, ¼ in the first row."""
     matrix = np.array([[3, 1, 0], [2, 1, 1], [0, 0, 0]])
     plotting.confusion_matrix(tmp_path / "m.png", matrix, ["cat", "dog", "emu"])
     (ax,) = drawn[0].axes
@@ -434,12 +434,12 @@ def test_marked_pictures_frame_the_pixels_that_are_named(tmp_path, drawn):
     assert " ".join(second.split()) == "a text that is far too long for …"
 
 
-def test_marked_pictures_keep_their_colours(tmp_path):
-    colours = noise(2, 16, 16, channels=3)  # 512 of them
-    plotting.marked_pictures(tmp_path / "marked.png", [("", colours, [], [])], title="")
+def test_marked_pictures_keep_their_colors(tmp_path):
+    colors = noise(2, 16, 16, channels=3)  # 512 of them
+    plotting.marked_pictures(tmp_path / "marked.png", [("", colors, [], [])], title="")
     with Image.open(tmp_path / "marked.png") as file:
         found = {tuple(pixel) for pixel in np.asarray(file).reshape(-1, 3).tolist()}
-    assert {tuple(pixel) for pixel in colours.reshape(-1, 3).tolist()} <= found
+    assert {tuple(pixel) for pixel in colors.reshape(-1, 3).tolist()} <= found
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,8 @@ def test_a_loss_that_is_no_number_stops_the_run(run):
 
 
 def test_the_summary_grows_and_names_its_versions(run):
-    run.summarise(steps=3)
-    run.summarise(fid=1.5)
+    run.summarize(steps=3)
+    run.summarize(fid=1.5)
     assert (run.summary()["steps"], run.summary()["fid"]) == (3, 1.5)
     assert run.summary()["versions"]["keras"] == keras.__version__
 

@@ -191,7 +191,7 @@ def test_labels_are_what_is_measured(family):
         ]
     elif family == "perspective":
         assert [f"box at {one.angle}°" for one in found] == [names[i] for i in y]
-    else:  # the colour in the middle of the figure, which is the body's
+    else:  # the color in the middle of the figure, which is the body's
         middles = []
         for image in x:
             there = np.nonzero(np.abs(image - image[0, 0].astype(int)).sum(-1) > 60)
@@ -255,7 +255,7 @@ def test_right_pictures_are_read_right(family, distortion, rng):
     [("count", "too many")]
     + [(f, fault) for f, faults in shapes.FAULTS.items() for fault in faults],
 )
-def test_wrong_pictures_are_recognised(family, fault, rng):
+def test_wrong_pictures_are_recognized(family, fault, rng):
     if fault == "too many":
         images = shapes.draw_count(np.full(N, 5), rng)
     else:
@@ -310,8 +310,8 @@ def test_a_view_between_the_angles_is_consistent(degrees):
     light = shapes.face_brightness(np.array([degrees]))[0]
     side = light[1] + right[0] * (light[2] - light[1])
     face = side + top[0] * (light[0] - side)
-    colour = np.multiply.outer(face, [0.9, 0.3, 0.2])
-    image = 0.95 + hull[0, ..., None] * (colour - 0.95)
+    color = np.multiply.outer(face, [0.9, 0.3, 0.2])
+    image = 0.95 + hull[0, ..., None] * (color - 0.95)
     found = ruler.measure_box(np.round(image * 255).astype(np.uint8))
     assert found.consistent
     assert found.degrees == pytest.approx(degrees, abs=0.5)
@@ -341,11 +341,11 @@ def test_swapped_faces_are_marked(rng):
 # The rules of counting
 
 
-def disc(image, x, y, radius, colour=(200, 30, 40)):
+def disc(image, x, y, radius, color=(200, 30, 40)):
     """Paints one more disc on a picture."""
     inside = shapes.coverage(shapes.capsule_distance(np.array([[x, y, x, y]]), np.array([radius])))
     inside = inside[0, ..., None]
-    return np.round(image + inside * (np.array(colour) - image)).astype(np.uint8)
+    return np.round(image + inside * (np.array(color) - image)).astype(np.uint8)
 
 
 @pytest.fixture
@@ -356,8 +356,8 @@ def paper():
 def test_counting_rules(paper):
     one = disc(paper, 8, 9, 3.4)
     assert ruler.measure_count(one) == ruler.DiscCount((), 1)
-    other_colour = disc(one, 22, 20, 3.4, (30, 60, 200))
-    assert ruler.measure_count(other_colour).count == 2
+    other_color = disc(one, 22, 20, 3.4, (30, 60, 200))
+    assert ruler.measure_count(other_color).count == 2
     speck = disc(one, 22, 20, 0.9)
     assert ruler.measure_count(speck).count == 1
 
@@ -401,7 +401,7 @@ def test_families_are_told_apart(rng):
 
 
 @pytest.mark.parametrize("family", shapes.FAMILIES)
-def test_mirrored_colours_change_no_count_and_no_part(family, rng):
+def test_mirrored_colors_change_no_count_and_no_part(family, rng):
     """Only the box has to do with brightness: in a negative its shading is wrong, not its view."""
     images, truth = draw(family, 100, rng)
     found = ruler.measure_each(255 - images, family)
