@@ -1,29 +1,27 @@
-"""What a DCGAN training can be told, and the presets: values that belong together."""
+"""What a DCGAN training can be told, and how a configuration is made of what was typed."""
 
 import dataclasses
 
 from gan_common import catalogue, cli
-from gan_common.cli import flag
+from gan_common.cli import by_preset, flag
 from gan_common.errors import UserError
+from keras_dcgan.presets import BREAKABLE, BROKEN, MENDS, PRESETS
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(cli.TrainingConfig):
-    """One training of `keras_dcgan`.  A field that is None takes the preset's value in `resolve`."""
+    """One training of `keras_dcgan`, made by `resolve`."""
 
     preset: str = flag(
         "dcgan", "networks and hyper-parameters", ("dcgan", "reference", "gan", "cgan")
     )
-    batch_size: int = flag(None, "pictures in a step (default: by preset)", lower=2)
-    loss: str = flag(
-        None,
-        "the two players' loss (default: non_saturating)",
+    batch_size: int = by_preset("pictures in a step", lower=2)
+    loss: str = by_preset(
+        "the two players' loss",
         ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
     )
-    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
-    latent: str = flag(
-        None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
-    )
+    latent_dim: int = by_preset("numbers in a latent", lower=1, upper=10_000)
+    latent: str = by_preset("where latents are drawn from", ("normal", "uniform", "sphere"))
     width: int = flag(
         32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1, upper=1024
     )
@@ -35,18 +33,15 @@ class Config(cli.TrainingConfig):
         upper=16,
         since="0.2",
     )
-    optimizer: str = flag(None, "of both nets (default: by preset)", ("adam", "sgd"))
-    generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
-    discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)
-    beta_1: float = flag(
-        None, "Adam's β1, or SGD's momentum (default: by preset)", lower=0, upper=1
-    )
+    optimizer: str = by_preset("of both nets", ("adam", "sgd"))
+    generator_lr: float = by_preset("G's learning rate", lower=0)
+    discriminator_lr: float = by_preset("D's learning rate", lower=0)
+    beta_1: float = by_preset("Adam's β1, or SGD's momentum", lower=0, upper=1)
     beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
-    real_label: float = flag(
-        None, "one-sided smoothing: D's target on real pictures", lower=0, upper=1
+    real_label: float = by_preset(
+        "one-sided smoothing: D's target on real pictures", lower=0, upper=1
     )
-    weight_average: float = flag(
-        None,
+    weight_average: float = by_preset(
         "decay of the average of G's weights that samples are drawn from; 0 is off",
         lower=0,
         upper=1,
@@ -60,65 +55,6 @@ class Config(cli.TrainingConfig):
     save_every: float = flag(1.0, "epochs from one checkpoint to the next", lower=0)
     evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
     json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
-
-
-PRESETS: dict[str, dict] = {
-    # Radford et al. 2015, section 4, with a learning rate for minutes instead of hours: ten times
-    # theirs reached a lower FID in every comparison of two and a half minutes.
-    "dcgan": {
-        "batch_size": 64,
-        "loss": "non_saturating",
-        "latent_dim": 100,
-        "latent": "normal",
-        "optimizer": "adam",
-        "generator_lr": 2e-3,
-        "discriminator_lr": 2e-3,
-        "beta_1": 0.5,
-        "real_label": 1.0,
-        "weight_average": 0.999,
-    },
-    # The nets, optimizer, latents and batch of jacobgil/keras-dcgan.
-    "reference": {
-        "batch_size": 128,
-        "loss": "non_saturating",
-        "latent_dim": 100,
-        "latent": "uniform",
-        "optimizer": "sgd",
-        "generator_lr": 5e-4,
-        "discriminator_lr": 5e-4,
-        "beta_1": 0.9,
-        "real_label": 1.0,
-        "weight_average": 0.0,
-    },
-}
-# Goodfellow et al. 2014: dense nets, with Adam for their momentum that takes far longer.
-PRESETS["gan"] = {
-    **PRESETS["dcgan"],
-    "latent": "uniform",
-    "generator_lr": 2e-4,
-    "discriminator_lr": 2e-4,
-}
-# Mirza & Osindero 2014: both nets are given the class.
-PRESETS["cgan"] = PRESETS["dcgan"]
-
-# What --break changes of a preset's values; the networks do the rest.
-BROKEN: dict[str, dict] = {
-    # The start-up failures of 2.3.1 are those of the minimax loss: where D is sure, G has no gradient left.
-    # With the non-saturating one G still learns from a D that is never wrong.
-    "bad_init": {"loss": "minimax"},  # and first weights 25 times as large
-    "no_bn": {},  # no normalization between the layers
-    "strong_d": {"loss": "minimax", "generator_lr": 5e-5, "discriminator_lr": 2e-3},
-    "high_lr": {"generator_lr": 0.1, "discriminator_lr": 0.1},
-    # G hurries after a D that hardly moves; no batch norm keeps its pictures apart, or shows D that they are
-    # alike.
-    "collapse": {"generator_lr": 2e-3, "discriminator_lr": 1e-4},
-}
-BREAKABLE = ("dcgan", "cgan")
-# They take the place of what a failure takes away.
-MENDS = {
-    "no_bn": ("virtual_batch_norm", "instance_norm", "weight_norm", "spectral_norm"),
-    "collapse": ("virtual_batch_norm", "instance_norm"),
-}
 
 
 PACKED = int(catalogue.TRICKS["packing"].values["samples"])  # images in a pack

@@ -1,10 +1,11 @@
-"""What an SSGAN training can be told, and the presets: values that belong together."""
+"""What an SSGAN training can be told, in groups, and how a configuration is made of what was typed."""
 
 import dataclasses
 
 from gan_common import catalogue, cli
-from gan_common.cli import flag
+from gan_common.cli import by_preset, flag
 from gan_common.errors import UserError
+from ssgan_tf.presets import COLOR, COLOR_NETWORKS, PRESETS
 
 DEFAULT_LABELS = "100"
 AUGMENTATIONS = ("shift", "flip", "affine", "color", "cutout")
@@ -13,26 +14,21 @@ TIMED_EPOCHS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(cli.TrainingConfig):
-    """One training of `ssgan_tf`.  A field that is None takes the preset's value in `resolve`."""
+class Batches:
+    """What a step sees, which labels it may, and how long the training is."""
 
-    preset: str = flag(
-        "fast", "networks and hyper-parameters", choices=("fast", "improved", "reference")
-    )
-    epochs: int = flag(
-        None,
-        f"passes over the unlabelled pool (default: by preset; with --max_minutes alone, "
-        f"{TIMED_EPOCHS})",
+    epochs: int = by_preset(
+        f"passes over the unlabelled pool; with --max_minutes alone at most {TIMED_EPOCHS}",
         lower=1,
         on_resume=True,
     )
     steps: int | None = flag(None, "training steps, instead of --epochs", lower=1, on_resume=True)
-    batch_size: int = flag(None, "unlabelled pictures in a step (default: by preset)", lower=2)
+    batch_size: int = by_preset("unlabelled pictures in a step", lower=2)
     game_batch: int | None = flag(
         None, "real and generated pictures each that D tells apart in a step (default: --batch_size)",
         lower=2,
     )  # fmt: skip
-    labelled_batch: int = flag(None, "labelled pictures in a step (default: by preset)", lower=2)
+    labelled_batch: int = by_preset("labelled pictures in a step", lower=2)
 
     labels: str | None = flag(
         None, "how many training labels are used, the same number of each class, or all "
@@ -47,13 +43,17 @@ class Config(cli.TrainingConfig):
         "none", "over the devices of this machine, or the machines of $TF_CONFIG",
         choices=("none", "mirrored", "multiworker"),
     )  # fmt: skip
-    augment: tuple[str, ...] | None = flag(
-        None,
-        "what is done to pictures at random: shift, flip, affine, color, cutout, or none",
+    augment: tuple[str, ...] = by_preset(
+        "what is done to pictures at random: shift, flip, affine, color, cutout, or none"
     )
     labelled_augment: tuple[str, ...] | None = flag(
         None, "… to labelled pictures (default: as --augment, or by preset)"
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class Networks:
+    """The two networks, and what they are given at random."""
 
     noise: str | None = flag(
         None, "where the normal noise in D comes from (improved, gray pictures): random windows of a "
@@ -62,24 +62,23 @@ class Config(cli.TrainingConfig):
     width: int | None = flag(
         None, "filters of D's first block (fast; default: 32)", lower=1, upper=1024
     )
-    latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=1, upper=10_000)
-    latent: str = flag(
-        None, "where latents are drawn from (default: by preset)", ("normal", "uniform", "sphere")
-    )
+    latent_dim: int = by_preset("numbers in a latent", lower=1, upper=10_000)
+    latent: str = by_preset("where latents are drawn from", ("normal", "uniform", "sphere"))
     norm: str = flag("batch", "normalization (reference)", ("batch", "instance"))
     upsample: str = flag(
         "bilinear", "how G enlarges (reference)", ("bilinear", "nearest", "transpose")
     )
 
-    generator_loss: str = flag(
-        None, "what G minimizes (default: by preset)", ("feature_matching", "non_saturating")
-    )
-    feature_norm: str = flag(None, "of feature matching (default: by preset)", ("l1", "l2"))
-    unsupervised_weight: float = flag(
-        None, "weight of real against generated in D's loss (default: by preset)", lower=0
-    )
-    consistency_weight: float = flag(
-        None, "weight of agreement on two views of an unlabelled picture (default: by preset)",
+
+@dataclasses.dataclass(frozen=True)
+class Objectives:
+    """What D and G minimize: the terms, and their weights."""
+
+    generator_loss: str = by_preset("what G minimizes", ("feature_matching", "non_saturating"))
+    feature_norm: str = by_preset("of feature matching", ("l1", "l2"))
+    unsupervised_weight: float = by_preset("weight of real against generated in D's loss", lower=0)
+    consistency_weight: float = by_preset(
+        "weight of agreement on two views of an unlabelled picture",
         lower=0,
     )  # fmt: skip
     consistency_threshold: float = flag(
@@ -103,33 +102,39 @@ class Config(cli.TrainingConfig):
         upper=1,
         since="0.2",
     )
-    entropy_weight: float = flag(
-        None, "weight of the class entropy on unlabelled pictures (default: by preset)", lower=0
+    entropy_weight: float = by_preset("weight of the class entropy on unlabelled pictures", lower=0)
+    real_label: float = by_preset(
+        "one-sided smoothing: D's target on real pictures", lower=0, upper=1
     )
-    real_label: float = flag(
-        None, "one-sided smoothing: D's target on real pictures", lower=0, upper=1
-    )
-    reconstruction_weight: float = flag(
-        None, "weight, at the start, of the distance between generated and real pictures in G's "
+    reconstruction_weight: float = by_preset(
+        "weight, at the start, of the distance between generated and real pictures in G's "
         "loss; falls to 0 by the middle of the run", lower=0,
     )  # fmt: skip
 
-    generator_lr: float = flag(None, "G's learning rate (default: by preset)", lower=0)
-    discriminator_lr: float = flag(None, "D's learning rate (default: by preset)", lower=0)
-    beta_1: float = flag(None, "Adam's β1 (default: by preset)", lower=0, upper=1)
+
+@dataclasses.dataclass(frozen=True)
+class Updates:
+    """How a gradient becomes a step."""
+
+    generator_lr: float = by_preset("G's learning rate", lower=0)
+    discriminator_lr: float = by_preset("D's learning rate", lower=0)
+    beta_1: float = by_preset("Adam's β1", lower=0, upper=1)
     beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
     epsilon: float = flag(1e-4, "what Adam's denominator never falls below", lower=0)
-    constant_share: float = flag(
-        None, "share of the run before the rates fall linearly to 0 (default: by preset)",
+    constant_share: float = by_preset(
+        "share of the run before the rates fall linearly to 0",
         lower=0, upper=1,
     )  # fmt: skip
-    clip_norm: float = flag(
-        None, "largest global norm of a gradient; 0 is off (default: by preset)", lower=0
+    clip_norm: float = by_preset("largest global norm of a gradient; 0 is off", lower=0)
+    update_ratio: int = by_preset("G's updates for one of D", lower=1)
+    weight_average: float = by_preset(
+        "decay of the average of both nets' weights; 0 is off", lower=0, upper=1
     )
-    update_ratio: int = flag(None, "G's updates for one of D (default: by preset)", lower=1)
-    weight_average: float = flag(
-        None, "decay of the average of both nets' weights; 0 is off", lower=0, upper=1
-    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Records:
+    """What is looked at and kept while it trains."""
 
     sample_every: float | None = flag(
         None,
@@ -143,10 +148,19 @@ class Config(cli.TrainingConfig):
     evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
     json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
+
+@dataclasses.dataclass(frozen=True)
+class Config(Batches, Networks, Objectives, Updates, Records, cli.TrainingConfig):
+    """One training of `ssgan_tf`, made by `resolve`."""
+
+    preset: str = flag(
+        "fast", "networks and hyper-parameters", choices=("fast", "improved", "reference")
+    )
+
     @property
     def of_labelled(self) -> tuple[str, ...]:
         """What is done to labelled pictures."""
-        return (self.augment if self.labelled_augment is None else self.labelled_augment) or ()
+        return self.augment if self.labelled_augment is None else self.labelled_augment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,100 +171,6 @@ class Flags(Config):
     seeds: int | None = flag(None, "runs of each kind in the sweep, --seed and on", lower=1)
 
 
-PRESETS: dict[str, dict] = {
-    # This project's own: the lowest error that two CPU cores reach in half an hour.
-    "fast": {
-        "epochs": 40,
-        "batch_size": 32,
-        "labelled_batch": 16,
-        "latent_dim": 64,
-        "latent": "normal",
-        "generator_loss": "feature_matching",
-        "feature_norm": "l1",
-        "unsupervised_weight": 1.0,
-        "consistency_weight": 1.0,
-        "consistency_target": "average",
-        "game_batch": 16,
-        "labels_first": 0.05,
-        "entropy_weight": 0.0,
-        "real_label": 1.0,
-        "reconstruction_weight": 0.0,
-        "generator_lr": 2e-3,
-        "discriminator_lr": 2e-3,
-        "beta_1": 0.5,
-        "constant_share": 0.5,
-        "clip_norm": 1.0,
-        "update_ratio": 1,
-        "weight_average": 0.998,
-        "augment": ("shift", "affine"),
-    },
-    # Salimans et al. 2016, section 5.
-    "improved": {
-        "epochs": 100,
-        "batch_size": 100,
-        "labelled_batch": 100,
-        "latent_dim": 100,
-        "latent": "uniform",
-        "generator_loss": "feature_matching",
-        "feature_norm": "l2",
-        "unsupervised_weight": 0.5,
-        "consistency_weight": 0.0,
-        "entropy_weight": 0.0,
-        "real_label": 1.0,
-        "reconstruction_weight": 0.0,
-        "generator_lr": 3e-3,
-        "discriminator_lr": 3e-3,
-        "beta_1": 0.5,
-        "constant_share": 1.0,
-        "clip_norm": 0.0,
-        "update_ratio": 1,
-        "weight_average": 0.9999,
-        "augment": (),
-    },
-    # gitlimlab/SSGAN-Tensorflow, doing what its README says: its update ratio and rates favor G.
-    "reference": {
-        "epochs": 100,
-        "batch_size": 32,
-        "labelled_batch": 32,
-        "latent_dim": 100,
-        "latent": "uniform",
-        "generator_loss": "non_saturating",
-        "feature_norm": "l2",
-        "unsupervised_weight": 1.0,
-        "consistency_weight": 0.0,
-        "entropy_weight": 0.0,
-        "real_label": 0.9,
-        "reconstruction_weight": 0.0,
-        "generator_lr": 2e-4,
-        "discriminator_lr": 1e-4,
-        "beta_1": 0.5,
-        "constant_share": 1.0,
-        "clip_norm": 0.0,
-        "update_ratio": 2,
-        "weight_average": 0.999,
-        "augment": (),
-    },
-}
-# What the nets for 32×32 color pictures have instead.
-COLOR: dict[str, dict] = {
-    "fast": {
-        "batch_size": 64,
-        "labelled_batch": 32,
-        "augment": ("shift", "flip", "affine", "color", "cutout"),
-        "labelled_augment": ("shift", "flip", "cutout"),
-        "unsupervised_weight": 0.3,
-    },
-    "improved": {
-        "feature_norm": "l1",
-        "generator_lr": 3e-4,
-        "discriminator_lr": 3e-4,
-        "constant_share": 2 / 3,
-        "epochs": 1200,
-    },
-    "reference": {},
-}
-# By these names the catalogue of tricks knows them, where they differ from those for gray ones.
-COLOR_NETWORKS = {"fast": "fast color", "improved": "improved color"}
 GRAY = ("mnist5k", "mnist", "fashion_mnist")
 
 # These keep a state, or a reference batch, that is one process's own.

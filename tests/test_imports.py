@@ -161,6 +161,7 @@ def test_both_packages_have_the_same_files():
         "__init__",
         "__main__",
         "config",
+        "presets",
         "networks",
         "models",
         "train",

@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.experiments import running
 from gan_common import cli, files
 from gan_common.cli import flag
-from keras_dcgan.config import BROKEN
+from keras_dcgan.presets import BROKEN
 
 WITHIN = 200  # steps
 TREATED = ("strong_d", "bad_init")

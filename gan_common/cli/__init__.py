@@ -1,11 +1,11 @@
 """Commands: flags, the configuration that a run saved, and how a command ends."""
 
 from gan_common.cli.command import run, when_interrupted
-from gan_common.cli.flags import flag, parse
+from gan_common.cli.flags import by_preset, flag, parse
 from gan_common.cli.saved import from_json, resumed, saved
 from gan_common.cli.training import TrainingConfig
 
 __all__ = [
-    "TrainingConfig", "flag", "from_json", "parse", "resumed", "run", "saved",
+    "TrainingConfig", "by_preset", "flag", "from_json", "parse", "resumed", "run", "saved",
     "when_interrupted",
 ]  # fmt: skip

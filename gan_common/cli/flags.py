@@ -43,6 +43,20 @@ def flag(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def by_preset(
+    help: str,
+    choices: Sequence[str] | None = None,
+    lower: float | None = None,
+    upper: float | None = None,
+    **more: Any,
+) -> Any:
+    """A `flag` that each preset has a value for.
+
+    Its annotation is the value's: a configuration that was resolved never has None there.
+    """
+    return flag(None, f"{help} (default: by preset)", choices, lower, upper, **more)
+
+
 def flag_name(field: dataclasses.Field) -> str:
     """A field's flag: `break_` is --break, a word that Python keeps for itself."""
     return field.name.rstrip("_")

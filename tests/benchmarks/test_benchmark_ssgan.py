@@ -9,7 +9,7 @@ import pytest
 from benchmarks.experiments import running, ssgan
 from gan_common import files
 from gan_common.errors import UserError
-from ssgan_tf import config
+from ssgan_tf import config, presets
 
 ROW = ssgan.Row(
     "digits",
@@ -71,11 +71,11 @@ def test_a_row_trains_every_kind_with_every_seed_and_writes_what_they_reach(tmp_
 def test_a_preset_that_has_changed_makes_a_run_another(monkeypatch):
     flags = {"dataset": "mnist", "baseline": True, "seed": 1}
     before = ssgan.configuration(flags)
-    assert before["labelled_batch"] == config.PRESETS["fast"]["labelled_batch"]
+    assert before["labelled_batch"] == presets.PRESETS["fast"]["labelled_batch"]
     assert ssgan.configuration({**flags, "data_dir": "there", "precision": "bfloat16"}) == before
     assert ssgan.differences({**before, "seed": 2}, before) == ["seed"]
-    changed = {**config.PRESETS["fast"], "labelled_batch": 7}
-    monkeypatch.setitem(config.PRESETS, "fast", changed)
+    changed = {**presets.PRESETS["fast"], "labelled_batch": 7}
+    monkeypatch.setitem(presets.PRESETS, "fast", changed)
     assert ssgan.differences(before, ssgan.configuration(flags)) == ["labelled_batch"]
 
 

@@ -4,12 +4,15 @@ import dataclasses
 import json
 import subprocess
 import sys
+import typing
 
 import pytest
 
+import ssgan_tf.config
 from gan_common import cli, files
 from gan_common.errors import UserError
 from keras_dcgan.config import PRESETS, Config, resolve
+from ssgan_tf import presets
 
 
 def parse(*flags):
@@ -33,6 +36,21 @@ def test_explicit_beats_preset_beats_default():
     assert None not in [
         getattr(config, name) for name in ("batch_size", "latent", "loss", "optimizer", "beta_1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("resolve", "preset", "dataset"),
+    [(resolve, preset, "mnist5k") for preset in PRESETS]
+    + [(ssgan_tf.config.resolve, p, d) for p in presets.PRESETS for d in ("mnist5k", "cifar10")],
+)
+def test_a_resolved_configuration_is_what_its_annotations_say(resolve, preset, dataset):
+    config = resolve({"preset": preset, "dataset": dataset})
+    for name, annotation in typing.get_type_hints(type(config)).items():
+        value = getattr(config, name)
+        number = isinstance(value, int) and annotation is float
+        kinds = typing.get_args(annotation) if "|" in str(annotation) else (annotation,)
+        kinds = tuple(typing.get_origin(kind) or kind for kind in kinds)
+        assert number or isinstance(value, kinds), (name, value)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

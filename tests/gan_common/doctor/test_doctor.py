@@ -8,7 +8,7 @@ import pytest
 
 from gan_common import doctor
 from gan_common.doctor import DIAGNOSES, FOLLOWS_FROM, GUESSING, Doctor, Look
-from keras_dcgan.config import BROKEN
+from keras_dcgan.presets import BROKEN
 
 HEALTHY = {
     "d_loss": 1.25,

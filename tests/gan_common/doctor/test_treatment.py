@@ -17,7 +17,8 @@ from gan_common.errors import UserError
 from gan_common.runs.recorder import Recorder
 from keras_dcgan import models as dcgan
 from keras_dcgan import train as train_dcgan
-from keras_dcgan.config import BROKEN, resolve
+from keras_dcgan.config import resolve
+from keras_dcgan.presets import BROKEN
 from ssgan_tf import config as ssgan_config
 from ssgan_tf import models as ssgan
 from ssgan_tf import train as train_ssgan
