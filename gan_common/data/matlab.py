@@ -5,6 +5,7 @@ there is.  This file is that process's program too, so it imports nothing of the
 """
 
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -64,9 +65,7 @@ def _main(path: str, folder: str, most_bytes: str, *names: str) -> None:
     listed = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}
     wanted = [name for name in names if name in listed and listed[name][1] in CLASSES]
     for name in wanted:
-        size = 1
-        for side in listed[name][0]:
-            size *= int(side)
+        size = math.prod(map(int, listed[name][0]))
         if not 0 <= size <= int(most_bytes):
             raise ValueError(f"{name} of shape {listed[name][0]} is too large")
     arrays = scipy.io.loadmat(path, variable_names=wanted) if wanted else {}

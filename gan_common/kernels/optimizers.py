@@ -42,9 +42,8 @@ class _ByVariable:
     """The moments of variables, by all that an update may be given: Keras's, TensorFlow's, a replica's."""
 
     def __init__(self, optimizer: keras.optimizers.Optimizer, variables: Sequence) -> None:
-        self._variables = list(
-            variables
-        )  # kept, so that no other object gets the number of one of them
+        # Kept, so that no other object gets the number of one of them.
+        self._variables = list(variables)
         replicas = tf.distribute.get_strategy().experimental_local_results
         self._found: dict[int, list] = {}
         for variable, each in zip(variables, moments(optimizer, variables), strict=True):

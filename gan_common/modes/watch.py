@@ -19,7 +19,7 @@ class Watch:
     """What was seen of a game.
 
     Args:
-        game: a `games.Game`.
+        game: a `game.Game`.
 
     Attributes:
         every: steps from one look to the next.
@@ -49,13 +49,14 @@ class Watch:
         ]
 
     def frames(self, title: str) -> list[np.ndarray]:
-        """Looks as pictures for a GIF."""
+        """Looks as pictures for a GIF; of a task of points."""
+        assert self.reach is not None, "pictures of digits have no place in the plane"
         return [
             planes.frame(
                 f"{title}, step {self.steps[i]:,}",
                 self.points[i],
                 self.game.data.centres,
-                self.reach or 1.0,
+                self.reach,
                 self.surfaces[i],
             )
             for i in plotting.spread(range(len(self.steps)), FRAMES)

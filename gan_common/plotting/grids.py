@@ -14,14 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from gan_common import files
 
 ENLARGED = "enlarged"  # a grid's PNG says how many times each pixel is repeated
-
-
 _BACKGROUND = 216  # light gray: sets off black pictures and white ones
-
-
 _LABEL_HEIGHT = 14  # pixels under each picture
-
-
 MAX_PICTURE_BYTES = 200_000
 
 
@@ -117,14 +111,13 @@ def save_grid(
     grid_width = tile(images, columns, padding=0).shape[1]
     scale = min(8, max(1, round(width / grid_width)))
     picture = to_pillow(tile(images, columns, padding, labels, scale))
-    enlarged = PngInfo()
-    enlarged.add_text(ENLARGED, str(scale))  # for a GIF of such grids
-    told: PngInfo | None = enlarged
+    told = PngInfo()
+    told.add_text(ENLARGED, str(scale))  # for a GIF of such grids
     data = encode(picture, "PNG", optimize=True, pnginfo=told)
     shrink = 1
     while len(data) > MAX_PICTURE_BYTES:
-        told = told if shrink == 1 else None
-        data = encode(picture.reduce(shrink).quantize(256), "PNG", optimize=True, pnginfo=told)
+        few = picture.reduce(shrink).quantize(256)
+        data = encode(few, "PNG", optimize=True, pnginfo=told if shrink == 1 else None)
         shrink += 1
     files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
 

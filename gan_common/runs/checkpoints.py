@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from gan_common import files
 from gan_common.errors import UserError
-from gan_common.runs.run import step_name, step_of
+from gan_common.runs.run import by_step, step_name
 
 KEPT = 3  # besides the best
 MAX_MANIFEST_BYTES = 10_000_000
@@ -101,10 +101,7 @@ class Checkpoints:
 
     def paths(self) -> list[Path]:
         """Checkpoints on disk, oldest first."""
-        found = (path for path in self.folder.glob("step-*") if step_of(path) is not None)
-        return sorted(
-            (path for path in found if path.is_dir()), key=lambda path: step_of(path) or 0
-        )
+        return by_step(path for path in self.folder.glob("step-*") if path.is_dir())
 
     def best(self) -> Path | None:
         """The checkpoint of the lowest `quality`, the later one of two equal ones; None if none has any."""

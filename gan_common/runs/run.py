@@ -19,7 +19,7 @@ import dataclasses
 import json
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -230,11 +230,7 @@ class Run:
 
     def sample_files(self) -> list[Path]:
         """The sample grids, oldest first."""
-        found = (self.folder / "samples").glob("step-*.png")
-        return sorted(
-            (path for path in found if step_of(path) is not None),
-            key=lambda path: step_of(path) or 0,
-        )
+        return by_step((self.folder / "samples").glob("step-*.png"))
 
     def add_sample(self, step: int, images: np.ndarray) -> Path:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
@@ -302,6 +298,12 @@ def step_of(path: Path) -> int | None:
     """The step that a file or folder is named after; None if it is none."""
     number = path.stem.removeprefix("step-")
     return int(number) if number.isdecimal() and path.stem != number else None
+
+
+def by_step(paths: Iterable[Path]) -> list[Path]:
+    """Those that are named after a step, in the steps' order."""
+    found = [(step, path) for path in paths if (step := step_of(path)) is not None]
+    return [path for _, path in sorted(found, key=lambda pair: pair[0])]
 
 
 def is_shown(number: int, limit: int) -> bool:

@@ -13,7 +13,8 @@ from gan_common.errors import UserError
 from gan_common.metrics import features
 from gan_common.runs.recorder import Recorder
 from keras_dcgan import evaluate, generate, models, train
-from keras_dcgan.config import PRESETS, resolve
+from keras_dcgan.config import resolve
+from keras_dcgan.presets import PRESETS
 
 SMALL = {"width": 4, "latent_dim": 6, "batch_size": 8, "precision": "float32"}
 

@@ -6,7 +6,8 @@ import pytest
 
 from gan_common import cli, files
 from gan_common.errors import UserError
-from ssgan_tf.config import COLOR, PRESETS, Config, Flags, parse_sweep, resolve
+from ssgan_tf.config import Config, Flags, parse_sweep, resolve
+from ssgan_tf.presets import COLOR, PRESETS
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -11,7 +11,8 @@ import pytest
 import ssgan_tf.config
 from gan_common import cli, files
 from gan_common.errors import UserError
-from keras_dcgan.config import PRESETS, Config, resolve
+from keras_dcgan.config import Config, resolve
+from keras_dcgan.presets import PRESETS
 from ssgan_tf import presets
 
 
