@@ -185,4 +185,4 @@ result.verdict("FID", "lower")
 #    say=print)`.
 # 2. How does it look on a real run? `python -m keras_dcgan.train --break strong_d --on_failure pause --epochs 5`; the bands
 #    are in its curves.png.
-# 3. Is the doctor too nervous? Double `gan_common.doctor.WON_LOSS` and let it watch a healthy training.
+# 3. Is the doctor too nervous? Double `gan_common.doctor.diagnosis.WON_LOSS` and let it watch a healthy training.
