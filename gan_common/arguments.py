@@ -12,6 +12,7 @@ Seed: TypeAlias = int | tf.Tensor | None  # see `gan_common.tricks`
 
 
 def check_positive_int(name: str, value: Any, minimum: int = 1) -> int:
+    """`value` as an int, or a ValueError that echoes it by its name."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(
             f"{name} must be an integer of at least {minimum}. Received: {name}={value}"
@@ -20,6 +21,7 @@ def check_positive_int(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def check_fraction(name: str, value: float, *, one_allowed: bool = True) -> float:
+    """`value` as a float, or a ValueError that echoes it by its name."""
     if not (0 <= value < 1 or (one_allowed and value == 1)):
         interval = "[0, 1]" if one_allowed else "[0, 1)"
         raise ValueError(f"{name} must be in {interval}. Received: {name}={value}")

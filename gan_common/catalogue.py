@@ -40,8 +40,8 @@ class Trick:
 REAL_LABEL = 0.9  # of one-sided label smoothing: Salimans et al. 2016, section 3.4
 _AVERAGED, _SPHERE = {"weight_average": 0.999}, {"latent": "sphere"}
 _PENALTY_NO_PLACE = {
-    "ssgan_tf fast color": "it is per picture, and D's batch norm mixes them",
-    "ssgan_tf reference": "it is per picture, and D's batch norm mixes them",
+    "ssgan_tf fast color": "it is per image, and D's batch norm mixes them",
+    "ssgan_tf reference": "it is per image, and D's batch norm mixes them",
     "modes stacked": "batch norm in D makes a sample's gradient depend on the others",
 }
 
@@ -59,13 +59,13 @@ TRICKS: dict[str, Trick] = {
         "modern.r1_penalty",
         "keeps D flat around real samples, so that G settles there",
         EVERYWHERE,
-        {"weight": 1.0},  # γ; Mescheder et al. 2018 use 10 on pictures of 256×256
+        {"weight": 1.0},  # γ; Mescheder et al. 2018 use 10 on images of 256×256
         no_place=_PENALTY_NO_PLACE,
     ),
     "augment": Trick(
         "2.3.1",
         "modern.differentiable_augment",
-        "shows D only transformed pictures, so that it cannot learn a small data set by heart",
+        "shows D only transformed images, so that it cannot learn a small data set by heart",
         BOTH,
     ),
     "lr_decay": Trick(
@@ -81,8 +81,8 @@ TRICKS: dict[str, Trick] = {
         (DCGAN, MODES),
         {"samples": 2},  # m, Lin et al. 2018
         no_place={
-            "ssgan_tf": "a pack of pictures has no one class",
-            "keras_dcgan cgan": "the pictures of a pack may have different classes",
+            "ssgan_tf": "a pack of images has no one class",
+            "keras_dcgan cgan": "the images of a pack may have different classes",
         },
     ),
     "unrolled": Trick(
@@ -133,7 +133,7 @@ TRICKS: dict[str, Trick] = {
         "modes.game.Game.generate",
         "G adds what is missing to a Gaussian as wide as the data (LAPGAN's idea)",
         (MODES,),
-        no_place={"modes stacked": "no Gaussian is near pictures of digits"},
+        no_place={"modes stacked": "no Gaussian is near images of digits"},
     ),
     "feature_matching": Trick(
         "2.4.1",
@@ -148,7 +148,7 @@ TRICKS: dict[str, Trick] = {
         "D sees how close a sample is to the others of its batch",
         (DCGAN, MODES),
         {"kernels": 32, "kernel_dim": 8},  # B and C, Salimans et al. 2016, section 3.2
-        no_place={"ssgan_tf": "a picture's class would depend on the other pictures of its batch"},
+        no_place={"ssgan_tf": "an image's class would depend on the other images of its batch"},
     ),
     "historical_averaging": Trick(
         "2.4.3",
@@ -274,7 +274,7 @@ TRICKS: dict[str, Trick] = {
         "shows D old generated samples again, so that it keeps them out",
         EVERYWHERE,
         {"batches": 16},
-        no_place={"keras_dcgan cgan": "the buffer keeps pictures without their classes"},
+        no_place={"keras_dcgan cgan": "the buffer keeps images without their classes"},
     ),
 }
 

@@ -127,10 +127,10 @@ _AUGMENTATIONS = {
 def differentiable_augment(
     images: TensorLike, policy: str = "color,translation,cutout", seed: Seed = None
 ) -> tf.Tensor:
-    """Random transformations of each picture, through which gradients flow back to G.
+    """Random transformations of each image, through which gradients flow back to G.
 
-    D must see real and generated pictures only through this function, in its own step and in G's step;
-    otherwise G learns to draw the transformations.  Each picture draws its own transformation.  Values
+    D must see real and generated images only through this function, in its own step and in G's step;
+    otherwise G learns to draw the transformations.  Each image draws its own transformation.  Values
     may leave [−1, 1], as in the paper.
 
     Args:

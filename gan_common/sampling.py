@@ -12,7 +12,7 @@ from gan_common.errors import UserError, one_line
 
 NICE_SHARE = 0.05  # of the candidates that --nice keeps, as jacobgil/keras-dcgan does
 MAX_GENERATOR_BYTES = 2**32
-WALKS, FRAMES = 8, 12  # rows of --interpolate, and pictures from one end to the other
+WALKS, FRAMES = 8, 12  # rows of --interpolate, and images from one end to the other
 
 
 class Generator(Protocol):
@@ -46,7 +46,7 @@ def load_generator(path: str | Path) -> Any:
     this project.
 
     Returns:
-        A `keras.Model` from latents (N, latent_dim) to pictures (N, H, W, C) in [−1, 1].
+        A `keras.Model` from latents (N, latent_dim) to images (N, H, W, C) in [−1, 1].
 
     Raises:
         UserError: it is no such file, is damaged, or asks for what is not allowed.
@@ -78,7 +78,7 @@ def labels_for(generator: Generator, count: int, label: int | None = None) -> np
 def draw(
     generator: Generator, count: int, seed: int, label: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`count` pictures (count, H, W, C) uint8 and their latents (count, latent_dim) float32."""
+    """`count` images (count, H, W, C) uint8 and their latents (count, latent_dim) float32."""
     latents = generator.draw_latents(count, seed).numpy()
     return generator.pictures(latents, labels_for(generator, count, label)), latents
 
@@ -86,7 +86,7 @@ def draw(
 def nice(
     generator: Generator, count: int, seed: int, label: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The `count` pictures that D finds most real among 20 times as many, best first."""
+    """The `count` images that D finds most real among 20 times as many, best first."""
     candidates = round(count / NICE_SHARE)
     pictures, latents = draw(generator, candidates, seed, label)
     scores = generator.scores(pictures, labels_for(generator, candidates, label))
@@ -97,7 +97,7 @@ def nice(
 def interpolate(
     generator: Generator, seed: int, label: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`WALKS` walks of `FRAMES` pictures each, along great circles (White 2016)."""
+    """`WALKS` walks of `FRAMES` images each, along great circles (White 2016)."""
     from gan_common import tricks
 
     ends = generator.draw_latents(2 * WALKS, seed).numpy()
@@ -114,14 +114,14 @@ def interpolate(
 
 
 def directions(network: Any, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How a generator's picture moves with its latent: the derivative's singular values and directions.
+    """How a generator's image moves with its latent: the derivative's singular values and directions.
 
     Args:
-        network: a Keras model from latents (N, d) to pictures.
+        network: a Keras model from latents (N, d) to images.
         latent: (d,), where the derivative is taken.
 
     Returns:
-        How far a unit step moves the picture, (d,), strongest first; and the unit steps, (d, d), a row each.
+        How far a unit step moves the image, (d,), strongest first; and the unit steps, (d, d), a row each.
     """
     import tensorflow as tf
 
@@ -149,9 +149,7 @@ def parse_arithmetic(text: str, count: int) -> list[tuple[int, list[int]]]:
     terms = [(1 if sign in ("", "+") else -1, [int(i) for i in t.split(",")]) for sign, t in signed]
     largest = max(i for _, term in terms for i in term)
     if largest >= count:
-        raise UserError(
-            f"--arithmetic: there is no picture {largest}; the grid has 0 to {count - 1}"
-        )
+        raise UserError(f"--arithmetic: there is no image {largest}; the grid has 0 to {count - 1}")
     return terms
 
 
@@ -165,7 +163,7 @@ def arithmetic(
     """Radford et al. 2015, section 6.3.2: sum and difference of mean latents.
 
     Returns:
-        Pictures and latents of a grid: a row for each term, its pictures then its mean's; in the last
+        Images and latents of a grid: a row for each term, its images then its mean's; in the last
         row the result, then the result with uniform noise of ±0.25 added, as in their figure 7.
     """
     grid = generator.draw_latents(count, seed).numpy()

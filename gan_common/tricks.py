@@ -15,7 +15,7 @@ last column is one for `--tricks`; `gan_common.catalogue` has these and those th
 ==  ==================================  =======================================  ======================
  #  entry                               what does it                             flag, or why not
 ==  ==================================  =======================================  ======================
- 1  pictures in [−1, 1], tanh output    scale_images, unscale_images             always on
+ 1  images in [−1, 1], tanh output    scale_images, unscale_images             always on
  2  non-saturating loss for G           gan_common.losses, "non_saturating"      --loss, its default
  3  spherical latents, slerp            sample_latent, slerp                     spherical_latent
  4  batch norm on all-real or all-fake  the train steps never mix a batch;       always on;
@@ -750,7 +750,7 @@ def with_reference(model: keras.Model, reference: TensorLike) -> WithReference:
 
     Args:
         model: one input; any structure of outputs whose first axis is the batch.
-        reference: what the model takes, (reference_size, ...): real pictures for D, latents for G.
+        reference: what the model takes, (reference_size, ...): real images for D, latents for G.
 
     Returns:
         A `keras.Model` that takes (batch, ...) and gives the model's outputs for these rows alone.  It
@@ -1188,7 +1188,7 @@ class ReplayBuffer:
     time with exponentially falling weight.  Works eagerly and in `tf.function`.
 
     Args:
-        capacity: samples to hold; memory is that many pictures.
+        capacity: samples to hold; memory is that many images.
         seed: of what is replaced and drawn.
 
     Attributes:

@@ -15,7 +15,7 @@ class Config(cli.TrainingConfig):
     preset: str = flag(
         "dcgan", "networks and hyper-parameters", ("dcgan", "reference", "gan", "cgan")
     )
-    batch_size: int = by_preset("pictures in a step", lower=2)
+    batch_size: int = by_preset("images in a step", lower=2)
     loss: str = by_preset(
         "the two players' loss",
         ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
@@ -28,7 +28,7 @@ class Config(cli.TrainingConfig):
     discriminator_kernel: int = flag(
         4,
         "side of the kernels of D's convolutions (dcgan, cgan): the larger, the more each feature "
-        "sees at once; in a picture of 32 pixels 22 across with 4, 36 with 6",
+        "sees at once; in an image of 32 pixels 22 across with 4, 36 with 6",
         lower=2,
         upper=16,
         since="0.2",
@@ -39,7 +39,7 @@ class Config(cli.TrainingConfig):
     beta_1: float = by_preset("Adam's β1, or SGD's momentum", lower=0, upper=1)
     beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
     real_label: float = by_preset(
-        "one-sided smoothing: D's target on real pictures", lower=0, upper=1
+        "one-sided smoothing: D's target on real images", lower=0, upper=1
     )
     weight_average: float = by_preset(
         "decay of the average of G's weights that samples are drawn from; 0 is off",
@@ -104,6 +104,6 @@ def _check_tricks(preset: str, chosen: tuple[str, ...]) -> None:
     without_batch_norm = {"weight_norm", "spectral_norm", "instance_norm"} & set(chosen)
     if per_picture and preset in ("dcgan", "cgan") and not without_batch_norm:
         raise UserError(
-            f"--tricks {per_picture.pop()}: the penalty is per picture, and D's batch norm mixes "
+            f"--tricks {per_picture.pop()}: the penalty is per image, and D's batch norm mixes "
             "them; add spectral_norm, weight_norm or instance_norm"
         )

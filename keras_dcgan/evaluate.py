@@ -1,9 +1,9 @@
-"""Measure a trained generator against real pictures.
+"""Measure a trained generator against real images.
 
     python -m keras_dcgan.evaluate --run_dir runs/keras_dcgan/mnist5k-dcgan-1
 
 Prints FID, KID, precision, recall, density, coverage, inception score and class balance, each beside what
-real pictures score, and adds them to the run's summary.json.
+real images score, and adds them to the run's summary.json.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ from keras_dcgan.networks import NETWORKS, break_weights
 
 UNROLLED_STEPS = int(TRICKS["unrolled"].values["steps"])
 CHUNK = 250  # images that go through a network at a time, where nothing is learnt
-THUMBNAILS = 256  # pictures that the best checkpoint is chosen by
+THUMBNAILS = 256  # images that the best checkpoint is chosen by
 
 
 def build(
@@ -119,18 +119,19 @@ class GAN(Drawing, keras.Model):
         self.built = True
 
     def call(self, latents: Any, labels: Any = None, training: bool = False) -> Any:
-        """Latents (N, latent_dim) → pictures (N, H, W, C) in [-1, 1]."""
+        """Latents (N, latent_dim) → images (N, H, W, C) in [-1, 1]."""
         return self.generator(self.generator_inputs(latents, labels), training=training)
 
     def judge(self, images: Any, labels: Any, training: bool, network: keras.Model = None) -> Any:
-        """Pictures → logits (N, 1): the larger, the more real; or what another network makes of them."""
+        """Images → logits (N, 1): the larger, the more real; or what another network makes of them."""
         images = tricks.pack(images, PACKED) if "packing" in self.config.tricks else images
         inputs = [images, labels] if self.conditional else images
         return (network or self.discriminator)(inputs, training=training)
 
     def initialize_from(self, images: Any) -> None:
-        """Data-dependent initialization, from uint8 pictures (N, H, W, C): G's statistics, and the layers
-        with weight norm.
+        """Data-dependent initialization, from uint8 images (N, H, W, C).
+
+        It sets G's statistics, and the layers with weight norm.
         """
         latents = self.draw_latents(len(images), [self.config.seed, -1])  # seed −1 is no step's
         labels = tf.range(len(images), dtype=tf.int32) % self.num_classes
@@ -145,7 +146,7 @@ class GAN(Drawing, keras.Model):
                 )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step of D and one of G on a batch (uint8 pictures, int32 labels)."""
+        """One step of D and one of G on a batch (uint8 images, int32 labels)."""
         images, labels = data
         real = tricks.scale_images(images)
         # Every random number of a step comes from the run's seed, the step, and its purpose.
@@ -222,7 +223,7 @@ class GAN(Drawing, keras.Model):
     # ------------------------------------------- the terms of the step that tricks change
 
     def draw_fakes(self, labels: Any, seed: Any) -> tf.Tensor:
-        """A generated picture for each label, by the statistics of its batch."""
+        """A generated image for each label, by the statistics of its batch."""
         return self(self.draw_latents(tf.shape(labels)[0], seed), labels, training=True)
 
     def discriminator_loss(self, real_logits: Any, fake_logits: Any, seed: Any) -> tf.Tensor:
@@ -288,7 +289,7 @@ class GAN(Drawing, keras.Model):
     # --------------------------------------------------------------- what is drawn and saved
 
     def pictures(self, latents: Any, labels: Any) -> np.ndarray:
-        """Latents (N, latent_dim) and labels (N,) → uint8 pictures (N, H, W, C), averaged weights."""
+        """Latents (N, latent_dim) and labels (N,) → uint8 images (N, H, W, C), averaged weights."""
         with self.averaged():
             fakes = [
                 self._draw(*chunk).numpy() for chunk in chunks(latents, _int32(labels), size=CHUNK)
@@ -296,21 +297,21 @@ class GAN(Drawing, keras.Model):
         return tricks.unscale_images(np.concatenate(fakes))
 
     def scores(self, pictures: Any, labels: Any) -> np.ndarray:
-        """How real D finds uint8 pictures (N, H, W, C) with labels (N,): logits (N,), float32."""
+        """How real D finds uint8 images (N, H, W, C) with labels (N,): logits (N,), float32."""
         logits = [
             self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=CHUNK)
         ]
         return np.concatenate(logits)[:, 0]
 
     def thumbnail_distance(self, real: np.ndarray) -> float:
-        """How far thumbnails of generated pictures are from those of real ones: lower is better.
+        """How far thumbnails of generated images are from those of real ones: lower is better.
 
-        A kernel distance (Bińkowski et al. 2018) between pictures shrunk to at most 8×8 pixels, no network
+        A kernel distance (Bińkowski et al. 2018) between images shrunk to at most 8×8 pixels, no network
         in between: cheap enough for every checkpoint, blind to fine detail; it tells a collapsed or
         diverging generator from a working one.
 
         Args:
-            real: uint8 pictures (N, H, W, C), of which THUMBNAILS evenly spaced ones are taken.
+            real: uint8 images (N, H, W, C), of which THUMBNAILS evenly spaced ones are taken.
         """
         count = min(THUMBNAILS, len(real))
         fake = sampling.draw(self, max(count, 2), self.config.seed)[0]

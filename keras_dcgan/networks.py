@@ -1,7 +1,7 @@
 """The networks of the four presets.
 
-Pictures are NHWC in [-1, 1]; a generator takes latents (N, latent_dim), a discriminator returns one
-logit a picture (N, 1).  The conditional pair takes the class (N,) int32 as a second input.  A
+Images are NHWC in [-1, 1]; a generator takes latents (N, latent_dim), a discriminator returns one
+logit an image (N, 1).  The conditional pair takes the class (N,) int32 as a second input.  A
 discriminator's layer named `features` is what feature matching compares.
 """
 
@@ -59,7 +59,7 @@ def dcgan_discriminator(
     """Radford et al. 2015: strided convolutions with LeakyReLU, batch norm in all but the first.
 
     It ends in average pooling and one logit: no deep fully-connected layers.  With `num_classes` the
-    class is mapped to one more plane of the picture.  Kernels of side k make a feature after n layers
+    class is mapped to one more plane of the image.  Kernels of side k make a feature after n layers
     see 1 + (k − 1)(2ⁿ − 1) pixels across: 22 with n = 3 and k = 4, 36 with k = 6.
     """
     _halvings(config, image_shape)
@@ -91,7 +91,7 @@ def _check_size(config: Config, image_shape: ImageShape) -> None:
     height, width, _ = image_shape
     if height != width or height % 4 or height < 8:
         raise UserError(
-            f"--preset {config.preset} needs square pictures whose side is a multiple of 4, 8 at "
+            f"--preset {config.preset} needs square images whose side is a multiple of 4, 8 at "
             f"least, not {height}×{width}; choose --image_size 32, say"
         )
 
@@ -137,7 +137,7 @@ def reference_discriminator(
 
 
 def dense_generator(config: Config, image_shape: ImageShape, num_classes: int = 0) -> keras.Model:
-    """Goodfellow et al. 2014, section 5: rectifier layers; tanh here, as pictures are in [-1, 1]."""
+    """Goodfellow et al. 2014, section 5: rectifier layers; tanh here, as images are in [-1, 1]."""
     inputs, x = _generator_input(config, num_classes)
     for _ in range(2):
         x = _rectified(config, layers.Dense(1200)(x))
@@ -244,7 +244,7 @@ def _weighted(config: Config, layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def _logit(config: Config, x: Any, initializer: Any = None) -> Any:
-    """One number a picture, computed in float32 whatever the precision of the rest."""
+    """One number an image, computed in float32 whatever the precision of the rest."""
     if "minibatch" in config.tricks:
         size = TRICKS["minibatch"].values
         x = tricks.MinibatchDiscrimination(int(size["kernels"]), int(size["kernel_dim"]))(x)

@@ -47,7 +47,7 @@ BROKEN: dict[str, dict] = {
     "no_bn": {},  # no normalization between the layers
     "strong_d": {"loss": "minimax", "generator_lr": 5e-5, "discriminator_lr": 2e-3},
     "high_lr": {"generator_lr": 0.1, "discriminator_lr": 0.1},
-    # G hurries after a D that hardly moves; no batch norm keeps its pictures apart, or shows D that they are
+    # G hurries after a D that hardly moves; no batch norm keeps its images apart, or shows D that they are
     # alike.
     "collapse": {"generator_lr": 2e-3, "discriminator_lr": 1e-4},
 }

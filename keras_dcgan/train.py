@@ -54,7 +54,7 @@ def train(config: Config) -> int:
         run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
-    print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} pictures of {dataset.name}")
+    print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
 
     recorder = Recorder(
         run,
@@ -132,7 +132,7 @@ def trial(
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         steps: training steps.
         sample_every, on_sample: see `gan_common.runs.history.History`.
         say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.

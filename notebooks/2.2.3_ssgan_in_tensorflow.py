@@ -132,7 +132,7 @@ gan, history, parts = train.trial(
     on_sample=lesson.Live(progress), **shared, **game,
 )  # fmt: skip
 print(
-    f"{len(parts.x_labelled)} labelled, {len(parts.x_unlabelled)} without, {len(parts.x_held)} held out"
+    f"{len(parts.x_labelled)} labelled, {len(parts.x_unlabelled)} without, {len(parts.x_validation)} held out"
 )
 
 # %% [markdown]
@@ -185,7 +185,7 @@ def error(variant, seed):
         net, part = gan, parts  # trained above
     else:
         net, _, part = train.trial(digits, steps, labels=number, seed=seed, **shared, **flags)
-    return {"error": net.error(part.x_held, part.y_held)}
+    return {"error": net.error(part.x_validation, part.y_validation)}
 
 
 results = {}

@@ -1,0 +1,1 @@
+"""Section 2.2.3: an SSGAN in TensorFlow, whose discriminator names classes from a few labels."""

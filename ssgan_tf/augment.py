@@ -13,7 +13,7 @@ WEAK = ("shift", "flip")
 
 
 def augment(images: tf.Tensor, names: Collection[str], seed: tf.Tensor) -> tf.Tensor:
-    """A random view of each picture: what comes in at the border repeats the picture's edge.
+    """A random view of each image: what comes in at the border repeats the image's edge.
 
     Args:
         images: a whole batch (N, H, W, C), any type; a replica gets its rows' views.

@@ -23,31 +23,31 @@ class Batches:
         on_resume=True,
     )
     steps: int | None = flag(None, "training steps, instead of --epochs", lower=1, on_resume=True)
-    batch_size: int = by_preset("unlabelled pictures in a step", lower=2)
+    batch_size: int = by_preset("unlabelled images in a step", lower=2)
     game_batch: int | None = flag(
-        None, "real and generated pictures each that D tells apart in a step (default: --batch_size)",
+        None, "real and generated images each that D tells apart in a step (default: --batch_size)",
         lower=2,
     )  # fmt: skip
-    labelled_batch: int = by_preset("labelled pictures in a step", lower=2)
+    labelled_batch: int = by_preset("labelled images in a step", lower=2)
 
     labels: str | None = flag(
         None, "how many training labels are used, the same number of each class, or all "
         "(default: 100; all where the data has a folder `unlabelled`)",
     )  # fmt: skip
-    held_out: int | None = flag(
-        None, "training pictures kept apart; the error shown during training is theirs "
+    validation_size: int | None = flag(
+        None, "training images kept for validation; the error shown during training is theirs "
         "(default: a tenth, 5000 at most)", lower=0,
     )  # fmt: skip
-    baseline: bool = flag(False, "train the classifier alone, on the labelled pictures")
+    baseline: bool = flag(False, "train the classifier alone, on the labelled images")
     distribute: str = flag(
         "none", "over the devices of this machine, or the machines of $TF_CONFIG",
         choices=("none", "mirrored", "multiworker"),
     )  # fmt: skip
     augment: tuple[str, ...] = by_preset(
-        "what is done to pictures at random: shift, flip, affine, color, cutout, or none"
+        "what is done to images at random: shift, flip, affine, color, cutout, or none"
     )
     labelled_augment: tuple[str, ...] | None = flag(
-        None, "… to labelled pictures (default: as --augment, or by preset)"
+        None, "… to labelled images (default: as --augment, or by preset)"
     )
 
 
@@ -56,7 +56,7 @@ class Networks:
     """The two networks, and what they are given at random."""
 
     noise: str | None = flag(
-        None, "where the normal noise in D comes from (improved, gray pictures): random windows of a "
+        None, "where the normal noise in D comes from (improved, gray images): random windows of a "
         "table, or drawn anew (default: table)", choices=("table", "drawn"),
     )  # fmt: skip
     width: int | None = flag(
@@ -78,7 +78,7 @@ class Objectives:
     feature_norm: str = by_preset("of feature matching", ("l1", "l2"))
     unsupervised_weight: float = by_preset("weight of real against generated in D's loss", lower=0)
     consistency_weight: float = by_preset(
-        "weight of agreement on two views of an unlabelled picture",
+        "weight of agreement on two views of an unlabelled image",
         lower=0,
     )  # fmt: skip
     consistency_threshold: float = flag(
@@ -102,12 +102,12 @@ class Objectives:
         upper=1,
         since="0.2",
     )
-    entropy_weight: float = by_preset("weight of the class entropy on unlabelled pictures", lower=0)
+    entropy_weight: float = by_preset("weight of the class entropy on unlabelled images", lower=0)
     real_label: float = by_preset(
-        "one-sided smoothing: D's target on real pictures", lower=0, upper=1
+        "one-sided smoothing: D's target on real images", lower=0, upper=1
     )
     reconstruction_weight: float = by_preset(
-        "weight, at the start, of the distance between generated and real pictures in G's "
+        "weight, at the start, of the distance between generated and real images in G's "
         "loss; falls to 0 by the middle of the run", lower=0,
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ class Records:
     save_every: float | None = flag(
         None, "epochs from one checkpoint to the next (default: 1, but at least 500 steps)", lower=0
     )
-    test_every: int = flag(200, "steps from one look at held-out pictures to the next", lower=1)
+    test_every: int = flag(200, "steps from one look at the validation images to the next", lower=1)
     evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
     json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
@@ -159,7 +159,7 @@ class Config(Batches, Networks, Objectives, Updates, Records, cli.TrainingConfig
 
     @property
     def of_labelled(self) -> tuple[str, ...]:
-        """What is done to labelled pictures."""
+        """What is done to labelled images."""
         return self.augment if self.labelled_augment is None else self.labelled_augment
 
 
@@ -288,7 +288,7 @@ def _check(config: Config, given: dict) -> None:
         )
     if config.game_batch is not None and config.game_batch > config.batch_size:
         raise UserError(
-            f"--game_batch {config.game_batch} is more than the {config.batch_size} unlabelled pictures "
+            f"--game_batch {config.game_batch} is more than the {config.batch_size} unlabelled images "
             "of a step (--batch_size)"
         )
     present = config.consistency_weight and config.consistency_target == "present"

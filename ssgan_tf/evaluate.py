@@ -3,8 +3,8 @@
     python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1
 
 Prints the test error with the averaged weights and with the last ones, the accuracy of each class, how well
-D tells generated pictures from real ones, and FID beside its floor; adds them to the run's summary.json.
-Draws confusion.png, and mistakes.png: the test pictures that it is most confidently wrong about.
+D tells generated images from real ones, and FID beside its floor; adds them to the run's summary.json.
+Draws confusion.png, and mistakes.png: the test images that it is most confidently wrong about.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from gan_common.cli.evaluate import command
 from gan_common.runs import Run
 from ssgan_tf.config import Config
 
-MISTAKES = 36  # in the picture of mistakes
+MISTAKES = 36  # in the image of mistakes
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,7 +53,7 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
 
 
 def classification(run: Any, gan: Any, dataset: data.Dataset) -> dict[str, float]:
-    """Test error, with averaged and with live weights, and each class's accuracy; draws both pictures."""
+    """Test error, with averaged and with live weights, and each class's accuracy; draws both images."""
     from gan_common import plotting
 
     x, y, classes = dataset.x_test, dataset.y_test, dataset.num_classes
@@ -93,12 +93,12 @@ def confident_mistakes(class_logits: np.ndarray, true: np.ndarray, count: int) -
 
 
 def detection(gan: Any, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """Shares of real and of generated uint8 pictures that D takes for what they are, averaged weights."""
+    """Shares of real and of generated uint8 images that D takes for what they are, averaged weights."""
     found = {
         "real_detected": float(np.mean(gan.scores(real) > 0)),
         "fake_detected": float(np.mean(gan.scores(fake) < 0)),
     }
-    print("D is right on                 {real_detected:.1%} of the test pictures".format(**found))
+    print("D is right on                 {real_detected:.1%} of the test images".format(**found))
     print("                              {fake_detected:.1%} of generated ones".format(**found))
     return found
 

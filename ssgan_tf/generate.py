@@ -1,13 +1,13 @@
-"""Draw pictures from a trained generator.
+"""Draw images from a trained generator.
 
-    python -m ssgan_tf.generate --run_dir RUN                       a grid of 64 pictures
+    python -m ssgan_tf.generate --run_dir RUN                       a grid of 64 images
     python -m ssgan_tf.generate --run_dir RUN --nice                the best 5% by the discriminator
     python -m ssgan_tf.generate --run_dir RUN --interpolate         walks from latent to latent
     python -m ssgan_tf.generate --run_dir RUN --arithmetic "3,17,25 - 4,9,11 + 8,20,31"
-    python -m ssgan_tf.generate --run_dir RUN --format npz          the numbers: pictures and latents
+    python -m ssgan_tf.generate --run_dir RUN --format npz          the numbers: images and latents
     python -m ssgan_tf.generate --run_dir RUN --format keras        the generator as one file
 
-The pictures of a grid are numbered from 0, row by row; --arithmetic takes these numbers, for the same --seed.
+The images of a grid are numbered from 0, row by row; --arithmetic takes these numbers, for the same --seed.
 """
 
 from collections.abc import Sequence

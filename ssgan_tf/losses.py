@@ -114,7 +114,7 @@ def class_entropy(logits: tf.Tensor) -> tf.Tensor:
 
 
 def distance_to_nearest(real: tf.Tensor, fake: tf.Tensor) -> tf.Tensor:
-    """Mean absolute distance of each generated picture to the nearest real one of the batch."""
+    """Mean absolute distance of each generated image to the nearest real one of the batch."""
     count = tf.shape(real)[0]
     a, b = tf.reshape(fake, (count, -1)), tf.reshape(real, (count, -1))
     squared = tf.reduce_sum(a**2, 1)[:, None] - 2 * a @ tf.transpose(b) + tf.reduce_sum(b**2, 1)

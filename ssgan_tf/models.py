@@ -140,7 +140,7 @@ class SSGAN(Drawing):
         self.generator_optimizer.build(generator.trainable_variables)
         self.discriminator_optimizer.build(discriminator.trainable_variables)
         self.steps_done = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps_done")
-        self.held_out_error = tf.Variable(1.0, trainable=False, name="held_out_error")
+        self.validation_error = tf.Variable(1.0, trainable=False, name="validation_error")
         self.d_learns = True
         # The shares of their learning rates that D and G have; the recorder's state keeps them.
         self.rates = tuple(
@@ -457,7 +457,7 @@ class SSGAN(Drawing):
             "average": variables_of(self.average),
             **self.terms.variables(),
             "steps_done": [self.steps_done],
-            "held_out_error": [self.held_out_error],
+            "validation_error": [self.validation_error],
             "class_shares": [] if self.teacher is None else [self.teacher.class_shares],
         }
 

@@ -1,6 +1,6 @@
 """The networks of the three presets.
 
-Pictures are NHWC in [-1, 1].  A generator takes latents (N, latent_dim).  A discriminator returns the
+Images are NHWC in [-1, 1].  A generator takes latents (N, latent_dim).  A discriminator returns the
 features that are matched (N, F) and K class logits (N, K); the logit of "generated" is an appended 0.
 """
 
@@ -132,7 +132,7 @@ class _Passing:
 def fast_discriminator(config: Config, image_shape: ImageShape, num_classes: int) -> Discriminator:
     """This project's own: few, small convolutions and average pooling at the end.
 
-    Gray pictures: weights of normalized length; the first layer halves the size, where a convolution costs
+    Gray images: weights of normalized length; the first layer halves the size, where a convolution costs
     least for its width.  Color ones: see `_color_body`.
     """
     _check_size(config, image_shape, 4)
@@ -162,7 +162,7 @@ def _color_body(config: Config, width: int) -> list:
 
     Source: the network of Jordan 2024 (2404.00498), section 3, at half its width.  Its first layer, which
     is 2×2, keeps the size: sides of 32, 16, 8, 4 take two thirds of the time of 31, 15, 7, 3.  Means over
-    2×2, whose gradients are not sparse (section 2.4.7), were worse: 31.8% of held-out pictures wrong and not
+    2×2, whose gradients are not sparse (section 2.4.7), were worse: 31.8% validation error and not
     27.8 after 9 minutes of CIFAR-10 with 4,000 labels (seed 3).
     """
 
@@ -184,7 +184,7 @@ def _color_body(config: Config, width: int) -> list:
 def improved_discriminator(
     config: Config, image_shape: ImageShape, num_classes: int
 ) -> Discriminator:
-    """Salimans et al. 2016, section 5: dense for gray pictures, convolutions for color."""
+    """Salimans et al. 2016, section 5: dense for gray images, convolutions for color."""
 
     def normed(layer: keras.layers.Layer) -> WeightNormalization:
         return WeightNormalization(layer, trainable_scale=False)  # in all but the last layer
@@ -233,7 +233,7 @@ def reference_discriminator(
     body: list[keras.layers.Layer] = []
     size, filters = image_shape[0], 32
     while size > 1:  # (size, size, ·) → (⌈size / 2⌉, ⌈size / 2⌉, filters)
-        # As in DCGAN none next to the picture; and an instance of one position has no variance.
+        # As in DCGAN none next to the image; and an instance of one position has no variance.
         normed = bool(body) and (config.norm == "batch" or size > 2)
         kernel = 5 if size > 4 else 3
         body += [layers.Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
@@ -258,7 +258,7 @@ def fast_generator(config: Config, image_shape: ImageShape) -> keras.Model:
 
 
 def improved_generator(config: Config, image_shape: ImageShape) -> keras.Model:
-    """Salimans et al. 2016, section 5: dense with softplus for gray pictures, else transposed 5×5."""
+    """Salimans et al. 2016, section 5: dense with softplus for gray images, else transposed 5×5."""
     if image_shape[-1] > 1:
         _check_size(config, image_shape, 8)
         return _transposed(config, image_shape, 512, 5, weight_norm=True, smallest=4)
@@ -382,7 +382,7 @@ def _check_size(config: Config, image_shape: ImageShape, multiple: int) -> None:
     height, width, _ = image_shape
     if height != width or height % multiple or height < 12:
         raise UserError(
-            f"--preset {config.preset} needs square pictures whose side is a multiple of {multiple} "
+            f"--preset {config.preset} needs square images whose side is a multiple of {multiple} "
             f"and at least 12, not {height}×{width}; choose --image_size 32, say"
         )
 

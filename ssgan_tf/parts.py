@@ -10,41 +10,41 @@ from gan_common import data, files
 from gan_common.errors import UserError
 from ssgan_tf.config import DEFAULT_LABELS, Config
 
-FIRST_BATCH = 500  # pictures of the data-dependent initialization
+FIRST_BATCH = 500  # images of the data-dependent initialization
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Parts:
-    """What a run takes of a data set.  Pictures are uint8 (N, H, W, C), labels int32 (N,).
+    """What a run takes of a data set.  Images are uint8 (N, H, W, C), labels int32 (N,).
 
     Attributes:
-        labelled: indices into the training pictures of those whose label may be seen.
+        labelled: indices into the training images of those whose label may be seen.
         x_labelled, y_labelled: these.
-        x_unlabelled: the pool, labelled pictures among it, without any label.
-        x_held, y_held: training pictures that nothing is learnt from.
+        x_unlabelled: the pool, labelled images among it, without any label.
+        x_validation, y_validation: training images that nothing is learnt from.
     """
 
     labelled: np.ndarray
     x_labelled: np.ndarray | data.Rows
     y_labelled: np.ndarray
     x_unlabelled: np.ndarray | data.Rows
-    x_held: np.ndarray
-    y_held: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
 
 
 def divide(dataset: data.Dataset, config: Config) -> Parts:
-    """Choose by `config.seed` which pictures are held out, and which labels are seen.
+    """Choose by `config.seed` which images are for validation, and which labels are seen.
 
     Raises:
         UserError: labels that are not there, or not divisible by the classes.
     """
     x, y = dataset.x_train, dataset.y_train
-    count = min(5000, len(y) // 10) if config.held_out is None else config.held_out
+    count = min(5000, len(y) // 10) if config.validation_size is None else config.validation_size
     if count >= len(y):
-        raise UserError(f"--held_out {count}: the data has only {len(y)} training pictures")
+        raise UserError(f"--validation_size {count}: the data has only {len(y)} training images")
     kept, held = np.arange(len(y)), np.arange(0)
     if count:
-        kept, held = data.held_out(y, count, config.seed)
+        kept, held = data.validation_split(y, count, config.seed)
     pool: np.ndarray | data.Rows | None = dataset.x_unlabelled
     labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
     labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
@@ -58,7 +58,7 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:
-    """Save which pictures' labels are seen, or check that a resumed run sees those it began with."""
+    """Save which images' labels are seen, or check that a resumed run sees those it began with."""
     if path.exists():
         try:
             same = np.array_equal(np.load(path, allow_pickle=False), labelled)
@@ -66,7 +66,7 @@ def keep_labelled(path: Path, labelled: np.ndarray) -> None:
             raise UserError(f"{path}: damaged ({error}); remove it") from error
         if not same:
             raise UserError(
-                f"{path}: other pictures are labelled now; put the data back as they were"
+                f"{path}: other images are labelled now; put the data back as they were"
             )
         return
 
@@ -78,7 +78,7 @@ def keep_labelled(path: Path, labelled: np.ndarray) -> None:
 
 
 def stream(parts: Parts, config: Config, start_step: int) -> Any:
-    """Endless ((pictures, labels), (pictures,)): a labelled batch and one without any label."""
+    """Endless ((images, labels), (images,)): a labelled batch and one without any label."""
     import tensorflow as tf
 
     labelled = data.stream(

@@ -74,7 +74,7 @@ PRESETS: dict[str, dict] = {
         "augment": (),
     },
 }
-# What the nets for 32×32 color pictures have instead.
+# What the nets for 32×32 color images have instead.
 COLOR: dict[str, dict] = {
     "fast": {
         "batch_size": 64,

@@ -68,7 +68,7 @@ class Teacher:
 def consistency_loss(
     target: tf.Tensor, logits: tf.Tensor, threshold: float
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Cross-entropy of one view with the class that D is sure of on another view of the same picture.
+    """Cross-entropy of one view with the class that D is sure of on another view of the same image.
 
     Args:
         target: probabilities (N, K) of the classes; no gradient flows back to them.
@@ -76,7 +76,7 @@ def consistency_loss(
         threshold: confidence threshold, in [0, 1].
 
     Returns:
-        The mean over the batch, where pictures with no class above `threshold` count 0; and the share of
+        The mean over the batch, where images with no class above `threshold` count 0; and the share of
         those with one.
 
     Source: Sohn et al. 2020 (2001.07685), equation 4.

@@ -6,6 +6,7 @@ import numpy as np
 
 from gan_common import files, plotting, runs
 from gan_common.errors import UserError
+from gan_common.metrics import significance
 from ssgan_tf import train
 from ssgan_tf.config import NOT_OF_BASELINE, resolve, resumed
 
@@ -54,7 +55,7 @@ def sweep(given: dict, numbers: tuple[str, ...], seeds: int) -> int:
             ):
                 errors.setdefault(f"{kind}, {number} labels", []).append(100 * found["test_error"])
     means = {name: float(np.mean(values)) for name, values in errors.items()}
-    spreads = {name: float(np.std(values)) for name, values in errors.items()}
+    spreads = {name: significance.spread(values) for name, values in errors.items()}
 
     picture = folder / "errors.png"
     plotting.comparison(

@@ -5,8 +5,8 @@
     python -m ssgan_tf.train --sweep labels=50,100,1000 --seeds 3 --max_minutes 10
 
 Makes a run folder with checkpoints, curves and samples; ends with the error on the test split, which is
-looked at once.  The error during training is that of held-out training pictures, and their labels serve
-for nothing else.
+looked at once.  What is shown during training is the validation error: of training images that are kept
+apart and whose labels serve for nothing else.
 
 With --epochs or --steps the learning rates follow the steps, and the same flags give the same numbers.
 With --max_minutes they also follow the clock, so that they have fallen when the time is up; two such runs
@@ -19,6 +19,7 @@ and a --run_dir on a shared disk.
 import dataclasses
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def train(config: Config) -> int:
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
 
-    # The nets for gray pictures are so small that casting costs more than bfloat16 products save.
+    # The nets for gray images are so small that casting costs more than bfloat16 products save.
     gray = dataset.image_shape[-1] == 1 and config.precision == "auto"
     precision = "float32" if gray else machine.choose_precision(config.precision)
     config = dataclasses.replace(config, precision=precision)
@@ -91,7 +92,7 @@ def train(config: Config) -> int:
     kind = "baseline" if config.baseline else config.preset
     print(
         f"{run.folder}: {kind} on {len(parts.labelled)} labelled and {len(parts.x_unlabelled)} "
-        f"unlabelled pictures of {dataset.name}, {len(parts.x_held)} held out"
+        f"unlabelled images of {dataset.name}, {len(parts.x_validation)} for validation"
     )
 
     def interval(epochs: float | None) -> int:
@@ -99,6 +100,7 @@ def train(config: Config) -> int:
             return max(LEAST_INTERVAL, steps_per_epoch)
         return max(1, round(epochs * steps_per_epoch))
 
+    validation_error = partial(gan.error, parts.x_validation, parts.y_validation)
     recorder = Recorder(
         run,
         gan.checkpoint_variables(),
@@ -109,7 +111,7 @@ def train(config: Config) -> int:
         sample_every=interval(config.sample_every),
         save_every=interval(config.save_every),
         max_minutes=config.max_minutes,
-        quality=(lambda: gan.error(parts.x_held, parts.y_held)) if len(parts.x_held) else None,
+        quality=validation_error if len(parts.x_validation) else None,
         treatment=watch(gan, parts, config),
     )
     if config.resume:
@@ -121,8 +123,8 @@ def train(config: Config) -> int:
     if recorder.interrupted or not recorder.finished:
         return finish.stopped(run, recorder, recorder.interrupted or signal.SIGTERM)
     summary: dict[str, float] = {"seed": config.seed, "labels": len(parts.labelled)}
-    if len(parts.x_held):
-        summary["held_out_error"] = gan.error(parts.x_held, parts.y_held)
+    if len(parts.x_validation):
+        summary["validation_error"] = gan.error(parts.x_validation, parts.y_validation)
     return finish.finish(
         run,
         recorder,
@@ -138,7 +140,7 @@ def train(config: Config) -> int:
 def watch(gan: Any, parts: Parts, config: Config) -> Any:
     """The doctor of a training, and what --on_failure lets it do.
 
-    Over several replicas pictures are left out: their batch statistics are those of all replicas together.
+    Over several replicas images are left out: their batch statistics are those of all replicas together.
     """
     from gan_common import doctor
     from gan_common.doctor.treatment import Treatment
@@ -198,14 +200,14 @@ def fit(gan: Any, parts: Parts, config: Config, recorder: Any, strategy: Any) ->
                     return
                 done = recorder.step
                 fraction = min(1.0, max(done / recorder.total_steps, time_share))
-                if len(parts.x_held) and done and done % config.test_every == 0:
-                    gan.held_out_error.assign(gan.error(parts.x_held, parts.y_held))
+                if len(parts.x_validation) and done and done % config.test_every == 0:
+                    gan.validation_error.assign(gan.error(parts.x_validation, parts.y_validation))
                 fraction = tf.constant(fraction, tf.float32)
                 game = float(fraction) >= config.labels_first
                 values = step(labelled, labels, unlabelled, fraction, gan.d_learns, game)
                 values = {name: value.numpy() for name, value in values.items()}
-                if len(parts.x_held):
-                    values["held_out_error"] = float(gan.held_out_error.numpy())
+                if len(parts.x_validation):
+                    values["validation_error"] = float(gan.validation_error.numpy())
                 recorder.after_step(done + 1, values)
                 if recorder.step != done + 1:  # gone back to a checkpoint
                     break
@@ -234,7 +236,7 @@ def trial(
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
 
     Args:
-        dataset: the pictures.
+        dataset: the images.
         steps: training steps.
         sample_every, on_sample: see `gan_common.runs.history.History`.
         flags: as `resolve` takes them, `labels`, `baseline` and `seed` for example.
@@ -272,7 +274,7 @@ def follow(gan: Any, parts: Parts, config: Config, strategy: Any, total_steps: i
             runs.Run(Path(config.resume)), gan.checkpoint_variables()
         ).restore()
         start = state["step"] if state else 0
-    parts = dataclasses.replace(parts, x_held=parts.x_held[:0])
+    parts = dataclasses.replace(parts, x_validation=parts.x_validation[:0])
     with Follower(start, total_steps) as follower:
         fit(gan, parts, config, follower, strategy)
     return 128 + follower.interrupted if follower.interrupted else 0

@@ -38,7 +38,7 @@ class Options:
     minutes: float = flag(30, "of training, for each preset", lower=0)
     seed: int = flag(1, "of both trainings", lower=0)
     runs: str = flag("runs/benchmarks", "folder for the runs")
-    results: str = flag("results", "folder for the table and the pictures")
+    results: str = flag("results", "folder for the table and the images")
 
 
 def main(argv=None) -> None:

@@ -5,7 +5,7 @@
 Trains on mnist5k: healthy runs over several seeds, which should raise no alarm; each --break, which should
 be diagnosed by its name within 200 steps; and the failures of section 2.3.1 under each --on_failure that
 treats them, for FID with and without treatment.  A run that is done is kept, so the same command takes it up
-again.  Writes results/doctor.json, results/doctor.png (pictures with and without treatment) and
+again.  Writes results/doctor.json, results/doctor.png (images with and without treatment) and
 results/doctor_curves.png (the losses of a treated run, what was found and done shaded).
 """
 
@@ -25,7 +25,7 @@ WITHIN = 200  # steps
 TREATED = ("strong_d", "bad_init")
 POLICIES = ("warn", "pause", "lower_lr")
 LONG, SHORT = 17, 4  # epochs of 62 steps: 1,054 and 248 steps
-SHOWN = 12  # pictures of each run
+SHOWN = 12  # images of each run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Options:
     seed: int = flag(1, "of the broken runs, and the first of the others", lower=0)
     epochs: int = flag(LONG, "of the healthy and the treated runs, 62 steps each", lower=1)
     runs: str = flag("runs/benchmarks/experiments/doctor", "folder for the runs")
-    results: str = flag("results", "folder for the table and the pictures")
+    results: str = flag("results", "folder for the table and the images")
     json: str | None = flag(None, "file that the table is also written to")
 
 
@@ -158,7 +158,7 @@ def _train_broken(name: str, policy: str, seed: int, options: Options) -> dict:
 
 
 def _draw(options: Options, table: dict, results: Path) -> None:
-    """Pictures of healthy, broken and treated runs; the curves of the one that a treatment helped most."""
+    """Images of healthy, broken and treated runs; the curves of the one that a treatment helped most."""
     from gan_common import plotting
 
     rows = []
@@ -177,7 +177,7 @@ def _draw(options: Options, table: dict, results: Path) -> None:
 
 
 def _samples(name: str, options: Options):
-    """The first pictures that a run's generator draws."""
+    """The first images that a run's generator draws."""
     from gan_common import runs, sampling
     from keras_dcgan import models
     from keras_dcgan.config import Config

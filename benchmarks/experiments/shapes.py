@@ -3,7 +3,7 @@
     python -m benchmarks.experiments.shapes
 
 Trains a DCGAN on each family of `gan_common.shapes`, then again with each of four remedies, measures
-what its pictures show, and writes results/shapes.json with a figure of typical mistakes beside it.
+what its images show, and writes results/shapes.json with a figure of typical mistakes beside it.
 What is trained already is not trained again when the command is given once more.
 """
 
@@ -18,6 +18,7 @@ import numpy as np
 from gan_common import cli, data, files, shapes
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from gan_common.metrics import significance
 from gan_common.shapes import ruler
 from keras_dcgan import train
 from keras_dcgan.config import Config, resolve
@@ -30,10 +31,10 @@ SETTINGS = {
     "wide_kernels": {"discriminator_kernel": 6},
     "spectral_norm": {"tricks": ("spectral_norm",)},
 }
-# Passes over the 10,000 training pictures: until faults stand out from mere blur.
+# Passes over the 10,000 training images: until faults stand out from mere blur.
 EPOCHS = {"count": 20, "perspective": 8, "structure": 10}
 SHARES = ("right", "wrong", "unreadable")  # they add up to 1
-SHOWN = 6  # pictures in a row of the figure
+SHOWN = 6  # images in a row of the figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +44,11 @@ class Options:
     families: tuple[str, ...] = flag(shapes.FAMILIES, "which families, separated by commas")
     settings: tuple[str, ...] = flag(tuple(SETTINGS), "which settings, separated by commas")
     epochs: int | None = flag(
-        None, f"passes over the 10,000 training pictures (default: {EPOCHS})", lower=1
+        None, f"passes over the 10,000 training images (default: {EPOCHS})", lower=1
     )
     seeds: int = flag(1, "trainings of each setting, with seeds 1, 2, ...", lower=1)
     width: int = flag(16, "filters of D's first layer", lower=1)
-    samples: int = flag(2_000, "generated pictures that are measured", lower=10, upper=100_000)
+    samples: int = flag(2_000, "generated images that are measured", lower=10, upper=100_000)
     runs: str = flag("runs/benchmarks", "folder for the runs")
     json: str = flag("results/shapes.json", "file for the table; the figure goes beside it")
 
@@ -69,7 +70,7 @@ def _main(argv) -> None:
         dataset = data.load(f"shapes:{family}")
         table[family] = {"real": shares(dataset.x_test, dataset.y_test, family)}
         print(f"{family:<30}" + "".join(f"{name:>12}" for name in SHARES))
-        print(_line("real pictures", table[family]["real"]), flush=True)
+        print(_line("real images", table[family]["real"]), flush=True)
         for setting in options.settings:
             cells = []
             for seed in range(1, options.seeds + 1):
@@ -96,7 +97,7 @@ def _main(argv) -> None:
 
 
 def shares(pictures: np.ndarray, labels: np.ndarray, family: str) -> dict:
-    """What pictures show, as shares of all of them.
+    """What images show, as shares of all of them.
 
     Args:
         pictures: uint8 (N, 32, 32, 3).
@@ -133,7 +134,9 @@ def summarize(cells: list[dict]) -> dict:
     names = [name for name, value in cells[0].items() if isinstance(value, float)]
     result = {name: float(np.mean([cell[name] for cell in cells])) for name in names}
     if len(cells) > 1:
-        result |= {f"{name}_std": float(np.std([cell[name] for cell in cells])) for name in names}
+        result |= {
+            f"{name}_std": significance.spread([cell[name] for cell in cells]) for name in names
+        }
     return result | {"seeds": cells}
 
 
@@ -179,7 +182,7 @@ def _command(options: Options) -> str:
 
 
 def _generated(family: str, setting: str, seed: int, options: Options):
-    """Pictures of one training, their labels, and its images/s; trained first unless it is."""
+    """Images of one training, their labels, and its images/s; trained first unless it is."""
     epochs = options.epochs or EPOCHS[family]
     name = f"shapes-{family}-{setting}-width{options.width}-{epochs}epochs-seed{seed}"
     folder = Path(options.runs) / name

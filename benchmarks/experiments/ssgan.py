@@ -5,7 +5,7 @@
 Each row below is a task: some kinds of training over some seeds, each a run of its own.  A run that is in
 results/ssgan_ROW.json with the same configuration, the preset's values included, is done (remove the file to
 do them all again), and one that was interrupted goes on, so the same command takes the table up again.
-Writes that file after every run, and results/ssgan_ROW.png: the error on held-out training pictures over
+Writes that file after every run, and results/ssgan_ROW.png: the error on validation images over
 training.  The errors of the table are those of the test split, looked at once, with the last (averaged)
 weights.
 """
@@ -22,6 +22,7 @@ from benchmarks.experiments import running
 from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from gan_common.metrics import significance
 from ssgan_tf.config import Config, resolve
 
 # Of a run's configuration: where its files are, and what the machine chose.
@@ -63,7 +64,7 @@ def _mnist(labels: int, **flags) -> dict:
 
 
 BOTH = {"SSGAN": {}, "baseline": BASELINE}
-# 5,000 held-out pictures take as long as ten steps.
+# 5,000 validation images take as long as ten steps.
 CIFAR = {"dataset": "cifar10", "labels": "4000", "test_every": 500}
 ROWS: dict[str, Row] = {
     "mnist100": Row("MNIST, 100 labels", _mnist(100, steps=15_000), BOTH, 3, 1.2, 1.5),
@@ -148,7 +149,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
             _check_folder(folder, config)
             given = {**flags, "data_dir": options.data_dir}
             summary = running.train("ssgan_tf", folder, given, measured="test_error")
-            found[kind][str(seed)] = summary | {"config": config, "held_out": _held_out(folder)}
+            found[kind][str(seed)] = summary | {"config": config, "validation": _validation(folder)}
             files.write_json(path, _content(name, row, found))
     content = _content(name, row, found)
     _report(name, row, content["test_error_percent"], found, results)
@@ -156,7 +157,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
 
 
 def _done(path: Path, row: Row) -> dict[str, dict[str, dict]]:
-    """The runs of an earlier command: kind → seed → its summary, configuration and held-out errors."""
+    """The runs of an earlier command: kind → seed → its summary, configuration and validation errors."""
     runs = running.table(path, "runs")["runs"]
     found = {kind: dict(runs.get(kind, {})) for kind in row.kinds}
     for one in (one for of in found.values() for one in of.values()):
@@ -197,8 +198,8 @@ def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> di
     for kind, runs in found.items():
         errors = [100 * runs[seed]["test_error"] for seed in sorted(runs, key=int)]
         if errors:
-            mean, std = float(np.mean(errors)), float(np.std(errors))
-            table[kind] = {"mean": mean, "std": std, "each": errors}
+            std = significance.spread(errors)
+            table[kind] = {"mean": float(np.mean(errors)), "std": std, "each": errors}
     content = {
         "command": f"python -m benchmarks.experiments.ssgan --only {name}",
         "title": row.title,
@@ -229,24 +230,24 @@ def flags_of(row: Row, kind: str, summaries: Mapping[str, dict | None]) -> dict:
     return {**flags, **extra}
 
 
-def _held_out(folder: Path) -> dict[str, list]:
-    """Wherever held-out training pictures were looked at anew: steps, seconds of training, and the error."""
+def _validation(folder: Path) -> dict[str, list]:
+    """Wherever validation images were looked at anew: steps, seconds of training, and the error."""
     from gan_common import runs
 
     found: dict[str, list] = {"steps": [], "seconds": [], "errors": []}
     for row in runs.Run(folder).rows():
-        error = row["held_out_error"]
+        error = row["validation_error"]
         if error < 1 and (not found["errors"] or error != found["errors"][-1]):  # 1: not looked yet
             for name, value in zip(found, (int(row["step"]), row["seconds"], error), strict=True):
                 found[name].append(value)
     return found
 
 
-def time_to(held_out: Mapping[str, list], error: float) -> float | None:
-    """Seconds of training after which the held-out error stayed below this; None: not to the end."""
-    above = [i for i, value in enumerate(held_out["errors"]) if value >= error]
+def time_to(validation: Mapping[str, list], error: float) -> float | None:
+    """Seconds of training after which the validation error stayed below this; None: not to the end."""
+    above = [i for i, value in enumerate(validation["errors"]) if value >= error]
     first = above[-1] + 1 if above else 0
-    return held_out["seconds"][first] if first < len(held_out["errors"]) else None
+    return validation["seconds"][first] if first < len(validation["errors"]) else None
 
 
 def _report(name: str, row: Row, table, found, results: Path) -> None:
@@ -261,18 +262,18 @@ def _report(name: str, row: Row, table, found, results: Path) -> None:
         print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")
     if row.timed is not None:
         for seed, one in found["SSGAN"].items():
-            seconds = time_to(one["held_out"], row.timed / 100)
+            seconds = time_to(one["validation"], row.timed / 100)
             told = "never" if seconds is None else f"after {seconds / 60:.1f} minutes"
-            print(f"  seed {seed}, held-out error below {row.timed:g}% for good: {told}")
+            print(f"  seed {seed}, validation error below {row.timed:g}% for good: {told}")
     labelled = {
         f"{kind} (test error {told['mean']:.2f}%)": [
-            (one["held_out"]["steps"], [100 * error for error in one["held_out"]["errors"]])
+            (one["validation"]["steps"], [100 * error for error in one["validation"]["errors"]])
             for one in found[kind].values()
         ]
         for kind, told in table.items()
     }
     figure = results / f"ssgan_{name}.png"
-    plotting.error_curves(figure, labelled, f"{row.title}: error on held-out pictures")
+    plotting.error_curves(figure, labelled, f"{row.title}: error on validation images")
     print(f"  {figure}")
 
 

@@ -38,7 +38,7 @@ TARGETS = {
     "improved_cifar10_over_plain": ("Improved GAN, CIFAR-10 nets, over plain", 1.3, 2, False),
     "ring_seconds": (f"ring, {RING_STEPS:,} steps, s", 60, 30, True),
     "start_over_imports": ("start to first step, over the imports", 3, 2, True),
-    "generate_over_predict": ("10,000 pictures over predict", 2, 4, False),
+    "generate_over_predict": ("10,000 images over predict", 2, 4, False),
 }
 
 
@@ -50,7 +50,7 @@ class Options:
     rounds: int = flag(5, "turns of each", lower=1)
     seconds: float = flag(4, "of each turn", lower=0)
     batch_size: int = flag(128, "of the DCGAN", lower=2)
-    generated: int = flag(10_000, "pictures in section generate", lower=1)
+    generated: int = flag(10_000, "images in section generate", lower=1)
     ring_steps: int = flag(5000, "steps of each turn in section ring", lower=1)
     json: str = flag("results/bench.json", "file for the numbers")
 
@@ -213,7 +213,7 @@ def _dcgan(options: Options) -> dict:
 
 
 def _reference_flops() -> int:
-    """Of a training step of keras-dcgan's networks on one real picture, counted from the layers."""
+    """Of a training step of keras-dcgan's networks on one real image, counted from the layers."""
     import gan_common.quiet  # noqa: F401
     from benchmarks.speed import flops, keras_ports
 

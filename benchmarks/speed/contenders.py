@@ -1,6 +1,6 @@
 """What `benchmarks.speed.bench` and `benchmarks.speed.growth` time: makers of (step, units done in a step).
 
-Each runs in a process of its own (`benchmarks.speed.contender`).  Pictures are random numbers: the time that
+Each runs in a process of its own (`benchmarks.speed.contender`).  Images are random numbers: the time that
 a step takes does not depend on them.
 """
 
@@ -135,7 +135,7 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     from ssgan_tf.train import fit
 
     gray = image_shape[-1] == 1
-    chosen = {"preset": "improved", "dataset": "mnist" if gray else "cifar10", "held_out": 0}
+    chosen = {"preset": "improved", "dataset": "mnist" if gray else "cifar10", "validation_size": 0}
     config = resolve({**chosen, "precision": "auto", **given})
     automatic = "float32" if gray else machine.choose_precision("auto")
     if config.precision == "auto":

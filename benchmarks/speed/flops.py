@@ -13,7 +13,7 @@ from gan_common import tricks
 
 
 def layer_flops(layer, input_shape) -> int:
-    """Operations of one layer for one picture, forward; 0 for layers without products.
+    """Operations of one layer for one image, forward; 0 for layers without products.
 
     `UpsampleConv2D` counts as what it is equal to: upsampling, then the whole convolution.
 
@@ -36,7 +36,7 @@ def layer_flops(layer, input_shape) -> int:
 
 
 def chain_flops(chain: Iterable, input_shape) -> list[int]:
-    """Operations of each layer of a chain that has products, for one picture, forward.
+    """Operations of each layer of a chain that has products, for one image, forward.
 
     Args:
         chain: built layers, each taking what the one before it returns.
@@ -52,9 +52,9 @@ def chain_flops(chain: Iterable, input_shape) -> list[int]:
 
 
 def step_flops(generator: list[int], discriminator: list[int]) -> int:
-    """Operations of one training step for one real picture and one generated one.
+    """Operations of one training step for one real image and one generated one.
 
-    The step draws the picture once, shows D both, and takes D's gradient; then shows the generated one
+    The step draws the image once, shows D both, and takes D's gradient; then shows the generated one
     to the new D for G's gradient.  A gradient costs a forward pass for the weights and one for the inputs;
     the first layer of a net needs none for its inputs, except where D passes the gradient on to G.
 

@@ -1,8 +1,8 @@
-"""A folder of 100,000 pictures: how long its index takes, how soon training can start, what memory.
+"""A folder of 100,000 images: how long its index takes, how soon training can start, what memory.
 
     python -m benchmarks.speed.folder
 
-Draws that many small pictures into a temporary folder, then starts new processes that load it: one
+Draws that many small images into a temporary folder, then starts new processes that load it: one
 that builds the index, one that finds it, one that reads into memory without an index.  Each reports
 the time to its first batch, from the start of the process on, and its memory (Linux).
 """
@@ -35,7 +35,7 @@ class Options:
     pictures: int = flag(100_000, "in the folder", lower=1_000)
     side: int = flag(48, "height and width of the files in pixels", lower=8)
     image_size: int = flag(32, "height and width that they are decoded to", lower=8)
-    batches: int = flag(500, "that are drawn after the first, 64 pictures each", lower=1)
+    batches: int = flag(500, "that are drawn after the first, 64 images each", lower=1)
     json: str = flag("results/folder.json", "file for the numbers")
     worker: str | None = flag(None, "for the command's own processes: the folder to load")
     index: bool = flag(True, "for the command's own processes: by way of the index")
@@ -54,7 +54,7 @@ def _main(argv) -> None:
     result = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "pictures"
-        print(f"drawing {options.pictures:,} pictures of {options.side}×{options.side}", flush=True)
+        print(f"drawing {options.pictures:,} images of {options.side}×{options.side}", flush=True)
         _draw(folder, options.pictures, options.side)
         for way in ("builds the index", "finds the index", "without an index"):
             found = _measure(options, folder, Path(temporary) / "cache", way != "without an index")

@@ -1,4 +1,4 @@
-"""How images/s grow with the batch, the data, the pictures' size and a second core; peak memory beside each.
+"""How images/s grow with the batch, the data, the images' size and a second core; peak memory beside each.
 
     python -m benchmarks.speed.growth          writes results/growth.json
 
@@ -32,7 +32,7 @@ class Options:
 def cells() -> dict[str, tuple[str, dict]]:
     """Name → (maker in `benchmarks.speed.contenders`, its arguments)."""
     batches = {f"batch {n}": ("keras_dcgan", {"batch_size": n}) for n in BATCHES}
-    counts = {f"pictures {n}": ("keras_dcgan", {"count": n}) for n in COUNTS}
+    counts = {f"images {n}": ("keras_dcgan", {"count": n}) for n in COUNTS}
     sides = {
         f"side {n}": ("keras_dcgan", {"preset": "dcgan", "image_shape": (n, n, 1)}) for n in SIDES
     }

@@ -86,7 +86,7 @@ def cifar_generator() -> keras.Sequential:
 
 
 class PlainStep:
-    """D on labelled, unlabelled and generated pictures; then G by feature matching on new ones.
+    """D on labelled, unlabelled and generated images; then G by feature matching on new ones.
 
     Args:
         pictures, labels: uint8 (N, H, W, C) and int32 (N,).

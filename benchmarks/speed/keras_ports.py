@@ -13,7 +13,7 @@ LATENT_DIM = 100
 
 
 def generator(image_shape=(28, 28, 1)) -> keras.Sequential:
-    """Latents (N, 100) → pictures in [-1, 1]."""
+    """Latents (N, 100) → images in [-1, 1]."""
     height, width, channels = image_shape
     return keras.Sequential(
         [
@@ -32,7 +32,7 @@ def generator(image_shape=(28, 28, 1)) -> keras.Sequential:
 
 
 def discriminator(image_shape=(28, 28, 1), activation=None) -> keras.Sequential:
-    """Pictures → one logit, or with `activation="sigmoid"` one probability."""
+    """Images → one logit, or with `activation="sigmoid"` one probability."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -56,7 +56,7 @@ class PlainLoop:
 
     Args:
         pictures: uint8 (N, H, W, C).
-        batch_size: real pictures in a step.
+        batch_size: real images in a step.
     """
 
     def __init__(self, pictures, batch_size: int = 128):
@@ -93,7 +93,7 @@ class TutorialStep:
 
     Args:
         pictures: uint8 (N, H, W, C).
-        batch_size: real pictures in a step.
+        batch_size: real images in a step.
     """
 
     def __init__(self, pictures, batch_size: int = 128):

@@ -11,7 +11,7 @@ LATENT_DIM = 100
 
 
 def generator(side: int = 28, channels: int = 1) -> nn.Sequential:
-    """Latents (N, 100) → pictures (N, C, H, W) in [-1, 1]."""
+    """Latents (N, 100) → images (N, C, H, W) in [-1, 1]."""
     small = side // 4
     return nn.Sequential(
         nn.Linear(LATENT_DIM, 1024),
@@ -30,7 +30,7 @@ def generator(side: int = 28, channels: int = 1) -> nn.Sequential:
 
 
 def discriminator(side: int = 28, channels: int = 1) -> nn.Sequential:
-    """Pictures (N, C, H, W) → one logit."""
+    """Images (N, C, H, W) → one logit."""
     left = (side // 2 - 4) // 2
     return nn.Sequential(
         nn.Conv2d(channels, 64, 5, padding=2),
@@ -51,7 +51,7 @@ class TorchStep:
 
     Args:
         pictures: uint8 (N, H, W, C).
-        batch_size: real pictures in a step.
+        batch_size: real images in a step.
         fast: channels-last, with bfloat16 products by autocast; else eager float32.
     """
 

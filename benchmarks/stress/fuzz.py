@@ -62,7 +62,7 @@ class Target:
     contents: st.SearchStrategy[bytes]
 
     def try_one(self, content: bytes) -> str:
-        """ "read" or "refused"; anything else that comes out is raised."""
+        """Say "read" or "refused"; anything else that comes out is raised."""
         self.file.write_bytes(content)
         try:
             with warnings.catch_warnings():

@@ -42,7 +42,10 @@ FLAGS = {
     "precision": "float32",
     "noevaluate": None,
 }
-MORE_FLAGS = {"keras_dcgan": {}, "ssgan_tf": {"labels": 20, "labelled_batch": 4, "held_out": 20}}
+MORE_FLAGS = {
+    "keras_dcgan": {},
+    "ssgan_tf": {"labels": 20, "labelled_batch": 4, "validation_size": 20},
+}
 TIMED = ("seconds", "images_per_second")  # columns that no two runs share
 PATIENCE = 300  # seconds for one process
 
@@ -59,10 +62,12 @@ class Options:
 
 
 def make_data(folder: Path) -> None:
-    """160 pictures of noise to train on, in MNIST's layout; 20 more that `ssgan_tf` holds out."""
+    """160 images of noise to train on, in MNIST's layout; 20 more that `ssgan_tf` holds out."""
     rng = np.random.default_rng(1)
     for package in PACKAGES:
-        count = STEPS_PER_EPOCH * FLAGS["batch_size"] + MORE_FLAGS[package].get("held_out", 0)
+        count = STEPS_PER_EPOCH * FLAGS["batch_size"] + MORE_FLAGS[package].get(
+            "validation_size", 0
+        )
         x = rng.integers(0, 256, (count + 20, 28, 28), np.uint8)
         y = np.arange(count + 20, dtype=np.uint8) % 10
         arrays = {"x_train": x[:count], "y_train": y[:count]}
@@ -210,7 +215,7 @@ def differences(run: Path, reference: Path) -> list[str]:
         found.append("samples")
     labelled = [folder / "labelled.npy" for folder in (run, reference)]
     if labelled[0].exists() and labelled[0].read_bytes() != labelled[1].read_bytes():
-        found.append("which pictures are labelled")
+        found.append("which images are labelled")
     return found
 
 

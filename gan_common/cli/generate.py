@@ -74,7 +74,7 @@ def parse(argv: Sequence[str], usage: str) -> Options:
         raise UserError(f"--{modes[0]} and --{modes[1]} exclude each other; give one of them")
     if options.format == "keras" and (modes or options.label):
         raise UserError(
-            "--format keras writes the generator, not pictures; leave the other flags out"
+            "--format keras writes the generator, not images; leave the other flags out"
         )
     if options.arithmetic:
         parse_arithmetic(options.arithmetic, options.count)

@@ -25,10 +25,8 @@ class TrainingConfig:
     )
     preset: str | None = flag(None, "networks and hyper-parameters that belong together")
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
-    epochs: int = flag(
-        20, "passes over the training pictures", lower=1, upper=10**9, on_resume=True
-    )
-    batch_size: int = flag(128, "pictures in a step", lower=2)
+    epochs: int = flag(20, "passes over the training images", lower=1, upper=10**9, on_resume=True)
+    batch_size: int = flag(128, "images in a step", lower=2)
     seed: int = flag(1, "fixes initialization, order, labels and noise", lower=0, upper=2**31 - 1)
     precision: str = flag(
         "auto",

@@ -1,9 +1,15 @@
 """Names → arrays, splits, streams.  Importing it imports neither TensorFlow nor Keras."""
 
 from gan_common.data.datasets import Dataset, load
-from gan_common.data.splits import held_out, label_split
+from gan_common.data.splits import label_split, validation_split
 from gan_common.data.streams import Rows, steps_per_epoch, stream
 
 __all__ = [
-    "Dataset", "Rows", "held_out", "label_split", "load", "steps_per_epoch", "stream",
+    "Dataset",
+    "Rows",
+    "label_split",
+    "load",
+    "steps_per_epoch",
+    "stream",
+    "validation_split",
 ]  # fmt: skip

@@ -21,16 +21,16 @@ from gan_common.errors import UserError
 class Dataset:
     """A data set in memory.
 
-    Pictures are uint8 (N, height, width, channels) in [0, 255], labels int32 (N,) in
+    Images are uint8 (N, height, width, channels) in [0, 255], labels int32 (N,) in
     [0, num_classes).  The test part (the publisher's, where there is one) is never trained on nor
     selected on.
 
     Attributes:
         image_shape: (height, width, channels).
         class_names: one per label.
-        x_unlabelled: pictures without any label, or None; only `folder:` data sets can have them.
+        x_unlabelled: images without any label, or None; only `folder:` data sets can have them.
         notes: what a reader of results should know, each on one line: where the files lay, which
-            pictures were skipped.
+            images were skipped.
     """
 
     x_train: np.ndarray
@@ -70,18 +70,18 @@ def load(
     `svhn` are looked for in `data_dir` (or else $GAN_DATA_DIR) and its subfolder named after the
     data set, in Debian's package, in the Keras cache, and are downloaded last.  MNIST and
     Fashion-MNIST name their files alike, so keep each in its own subfolder.  `folder:PATH` is a
-    person's own pictures, see `gan_common.data.pictures.read_folder`.
+    person's own images, see `gan_common.data.pictures.read_folder`.
 
     Args:
         name: one of `NAMES`, or `folder:PATH`.
         data_dir: folder with the publisher's files.
         image_size: height and width in pixels, by default the data's own, 32 for `folder:`.
         fetch: `fetch(url, hash, folder under the Keras home) -> path`; by default Keras's download.
-        indexed_from: of `folder:`, how many pictures are worth an index on the disk.
+        indexed_from: of `folder:`, how many images are worth an index on the disk.
 
     Raises:
         UserError: an unknown name, nothing found (each place that was tried is named), a damaged
-            file, bad pictures.
+            file, bad images.
     """
     check_name(name)
     if image_size is not None and (isinstance(image_size, bool) or image_size < 1):

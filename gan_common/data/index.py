@@ -1,7 +1,7 @@
-"""A large folder's pictures, decoded once into one file that later runs read in place.
+"""A large folder's images, decoded once into one file that later runs read in place.
 
-The file lies in the cache: raw uint8 pictures, one after the other, beside a JSON of which could not
-be read.  Its name follows from every picture's name, size and time of change, so that a folder that
+The file lies in the cache: raw uint8 images, one after the other, beside a JSON of which could not
+be read.  Its name follows from every image's name, size and time of change, so that a folder that
 has changed is read anew.  Reading in place takes no memory that the system could not take back.
 """
 
@@ -17,21 +17,21 @@ import numpy as np
 
 from gan_common.files import cache_dir, whole
 
-VERSION = 1  # of how pictures are decoded: another one makes every index anew
+VERSION = 1  # of how images are decoded: another one makes every index anew
 ROOM_LEFT = 2**28  # bytes that an index must leave on the disk
 
-# What decodes pictures: it calls `put(picture)` for each good one, and returns which those were and
+# What decodes images: it calls `put(picture)` for each good one, and returns which those were and
 # what there is to say of the others.
 Decode = Callable[[Callable[[np.ndarray], object]], tuple[list[int], list[str]]]
 
 
 def through_index(root: Path, names: Sequence[str], size: int, decode: Decode) -> tuple | None:
-    """Pictures of a folder from its index, which is built first where there is none.
+    """Images of a folder from its index, which is built first where there is none.
 
     Args:
         root: the folder.
-        names: the pictures' names relative to it, in their order.
-        size: height and width of the decoded pictures.
+        names: the images' names relative to it, in their order.
+        size: height and width of the decoded images.
         decode: see `Decode`; called when there is no index, its exceptions are passed on.
 
     Returns:
@@ -55,7 +55,7 @@ def through_index(root: Path, names: Sequence[str], size: int, decode: Decode) -
                 old.unlink(missing_ok=True)
     except OSError as error:
         print(
-            f"{str(folder)!r}: the pictures' index cannot be kept there ({error.strerror or error}), "
+            f"{str(folder)!r}: the images' index cannot be kept there ({error.strerror or error}), "
             "so they are read into memory, now and each time; let $GAN_CACHE_DIR name a folder that "
             "can be written to",
             file=sys.stderr,
@@ -66,7 +66,7 @@ def through_index(root: Path, names: Sequence[str], size: int, decode: Decode) -
 
 
 def _listing(root: Path, names: Sequence[str]) -> str:
-    """A digest of every picture's name, size and time of change."""
+    """A digest of every image's name, size and time of change."""
     digest = hashlib.sha256(f"{VERSION}".encode())
     for name in names:
         try:

@@ -1,6 +1,6 @@
-"""A person's own folder of pictures, of any size and kind, as arrays of one size.
+"""A person's own folder of images, of any size and kind, as arrays of one size.
 
-A folder can hold anything, so a picture that cannot be read is skipped and counted; only when more
+A folder can hold anything, so an image that cannot be read is skipped and counted; only when more
 than 1% are bad does reading stop.  Names are shown quoted, so that each message stays on one line.
 """
 
@@ -26,7 +26,7 @@ EXTENSIONS = (".png", ".jpg", ".jpeg")
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 MAX_BAD_SHARE = 0.01
 PROGRESS_EVERY = 2_000
-INDEXED_FROM = 2_000  # pictures: so many are decoded once, into an index, and not at every start
+INDEXED_FROM = 2_000  # images: so many are decoded once, into an index, and not at every start
 
 
 class PictureFolder(NamedTuple):
@@ -49,7 +49,7 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def read_picture(path: str | Path, size: int) -> np.ndarray:
-    """One picture as uint8 (size, size, 3) RGB.
+    """One image as uint8 (size, size, 3) RGB.
 
     EXIF orientation is applied, the largest centred square is taken and resized by Lanczos's
     filter, transparency is laid on white; 16-bit gray is scaled, an animation is its first frame.
@@ -78,7 +78,7 @@ def read_picture(path: str | Path, size: int) -> np.ndarray:
     except UserError:
         raise
     except UnidentifiedImageError as error:
-        raise UserError("not a picture") from error
+        raise UserError("not an image") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
         raise UserError(f"more than {limit}, shrink it first") from error
@@ -97,7 +97,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _scan(folder: Path) -> tuple[list[str], list[str], int]:
-    """Names of the pictures and of the folders in `folder`, and how many other files there are."""
+    """Names of the images and of the folders in `folder`, and how many other files there are."""
     try:
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except OSError as error:
@@ -109,10 +109,10 @@ def _scan(folder: Path) -> tuple[list[str], list[str], int]:
 
 
 def _list(root: Path) -> tuple[dict[str, list[str]], int]:
-    """Class name → relative picture names; a flat folder is the one class "all"."""
+    """Class name → relative image names; a flat folder is the one class "all"."""
     if not root.is_dir():
         what = "is not a folder" if os.path.lexists(root) else "does not exist"
-        raise UserError(f"picture folder {str(root)!r} {what}; give folder:PATH an existing folder")
+        raise UserError(f"image folder {str(root)!r} {what}; give folder:PATH an existing folder")
     pictures, folders, others = _scan(root)
     classes = {}
     for name in folders:
@@ -124,16 +124,16 @@ def _list(root: Path) -> tuple[dict[str, list[str]], int]:
         mixed = [name for name in folders if classes[name]]
         if mixed:
             raise UserError(
-                f"{str(root)!r} holds pictures ({pictures[0]!r}) beside folders of pictures "
-                f"({mixed[0]!r}); move the pictures into a class folder of their own"
+                f"{str(root)!r} holds images ({pictures[0]!r}) beside folders of images "
+                f"({mixed[0]!r}); move the images into a class folder of their own"
             )
         return {"all": pictures}, others
     empty = [name for name in folders if not classes[name]]
     if not folders or len(empty) == len(folders):
-        raise UserError(f"{str(root)!r} holds no pictures ({kinds}), nor do its folders; add some")
+        raise UserError(f"{str(root)!r} holds no images ({kinds}), nor do its folders; add some")
     if empty:
         raise UserError(
-            f"class folder {empty[0]!r} in {str(root)!r} holds no pictures ({kinds}); "
+            f"class folder {empty[0]!r} in {str(root)!r} holds no images ({kinds}); "
             "add some, or remove the folder"
         )
     return classes, others
@@ -153,8 +153,8 @@ def new_images(count: int, size: int, channels: int) -> np.ndarray:
     known = hasattr(os, "sysconf")  # Windows has none
     if known and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
         raise UserError(
-            f"{count:,} pictures of {size}×{size} need {needed / 1e9:.0f} GB of memory, more than "
-            "there is; give a smaller --image_size or fewer pictures"
+            f"{count:,} images of {size}×{size} need {needed / 1e9:.0f} GB of memory, more than "
+            "there is; give a smaller --image_size or fewer images"
         )
     return np.empty((count, size, size, channels), np.uint8)
 
@@ -162,10 +162,10 @@ def new_images(count: int, size: int, channels: int) -> np.ndarray:
 def _decode(
     root: Path, names: list[str], size: int, put: Callable[[np.ndarray], object]
 ) -> tuple[list[int], list[str]]:
-    """Call `put` with each picture (size, size, 3) that can be read; which, and what of the others.
+    """Call `put` with each image (size, size, 3) that can be read; which, and what of the others.
 
     Raises:
-        UserError: more than 1% bad pictures.
+        UserError: more than 1% bad images.
     """
     good, bad = [], []
     for number, name in enumerate(names):
@@ -175,14 +175,14 @@ def _decode(
             bad.append(f"{name!r} ({error})")
             if len(bad) > MAX_BAD_SHARE * len(names):
                 raise UserError(
-                    f"{str(root)!r}: more than {MAX_BAD_SHARE:.0%} of its {len(names):,} pictures "
+                    f"{str(root)!r}: more than {MAX_BAD_SHARE:.0%} of its {len(names):,} images "
                     f"are bad, mend or remove them: {', '.join(bad[:3])}"
                 ) from error
         else:
             put(picture)
             good.append(number)
         if len(names) > PROGRESS_EVERY and (number + 1) % PROGRESS_EVERY == 0:
-            done = f"{number + 1:,} of {len(names):,} pictures read"
+            done = f"{number + 1:,} of {len(names):,} images read"
             print(f"{str(root)!r}: {done}, {len(bad)} skipped", file=sys.stderr, flush=True)
     return good, bad
 
@@ -192,20 +192,20 @@ def read_folder(
 ) -> PictureFolder:
     """Read PATH/<class>/*.png|jpg|jpeg, or PATH/*.png|jpg|jpeg as the one class "all".
 
-    A tenth of each class, at least one picture if it has two, is the test part.  Parts and order
-    follow from a hash of each picture's name relative to PATH: the same on every machine.
-    A folder `unlabelled` beside class folders is no class: its pictures become `x_unlabelled`.
+    A tenth of each class, at least one image if it has two, is the test part.  Parts and order
+    follow from a hash of each image's name relative to PATH: the same on every machine.
+    A folder `unlabelled` beside class folders is no class: its images become `x_unlabelled`.
 
-    A folder of `indexed_from` pictures or more goes through an index (`gan_common.data.index`): its arrays
+    A folder of `indexed_from` images or more goes through an index (`gan_common.data.index`): its arrays
     are `np.memmap`s of it, read in place and read-only.
 
     Args:
         path: the folder.
         size: height and width of the result, in pixels.
-        indexed_from: how many pictures are worth an index; infinity makes none.
+        indexed_from: how many images are worth an index; infinity makes none.
 
     Raises:
-        UserError: no folder, no pictures, an empty class, or more than 1% bad pictures.
+        UserError: no folder, no images, an empty class, or more than 1% bad images.
     """
     root = Path(path).expanduser()
     classes, others = _list(root)
@@ -235,13 +235,13 @@ def read_folder(
     for label, name in enumerate(class_names):
         if not (labels[:a] == label).any():
             raise UserError(
-                f"class folder {name!r} in {str(root)!r} holds no readable picture to train on; "
+                f"class folder {name!r} in {str(root)!r} holds no readable image to train on; "
                 "add some, or remove the folder"
             )
     notes = []
     if bad:
         listed = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
-        notes.append(f"{len(bad):,} of {len(files):,} pictures were skipped: {listed}")
+        notes.append(f"{len(bad):,} of {len(files):,} images were skipped: {listed}")
         print(f"{str(root)!r}: {notes[0]}", file=sys.stderr, flush=True)
     if others:
         kinds = ", ".join(EXTENSIONS)

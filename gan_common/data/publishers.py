@@ -105,6 +105,7 @@ PUBLISHED = {
 
 
 def check_folder(title: str, path: str | os.PathLike | None) -> None:
+    """Refuse, as a user's error, a path that is given and no folder."""
     if path and not Path(path).expanduser().is_dir():
         raise UserError(f"{title} {str(path)!r} is not a folder; give an existing one")
 

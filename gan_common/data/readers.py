@@ -1,7 +1,7 @@
 """The publishers' file formats, read without trusting a byte of them.
 
 A reader takes a folder.  It returns `None` when none of its files lies there, else
-`(x_train, y_train, x_test, y_test)`: pictures uint8 (N, H, W, C) in [0, 255], labels int32 (N,) in
+`(x_train, y_train, x_test, y_test)`: images uint8 (N, H, W, C) in [0, 255], labels int32 (N,) in
 [0, 10).  A file that is missing beside its siblings, truncated, altered or of the wrong shape is a
 `UserError` that names it.  Nothing a file holds is ever run, and nothing is written to disk.
 """
@@ -71,13 +71,13 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pair as uint8 (N, H, W, C) and int32 (N,), or a `UserError` saying what is wrong."""
     if not (isinstance(images, np.ndarray) and isinstance(labels, np.ndarray)):
-        _refuse(path, "does not hold arrays of pictures and labels")
+        _refuse(path, "does not hold arrays of images and labels")
     if images.dtype != np.uint8 or images.shape[1:] != shape:
-        _refuse(path, f"holds {images.dtype} {images.shape}, not uint8 pictures (N, *{shape})")
+        _refuse(path, f"holds {images.dtype} {images.shape}, not uint8 images (N, *{shape})")
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         _refuse(path, f"holds labels {labels.dtype} {labels.shape}, not integers (N,)")
     if not 0 < len(images) == len(labels):
-        _refuse(path, f"holds {len(images)} pictures and {len(labels)} labels")
+        _refuse(path, f"holds {len(images)} images and {len(labels)} labels")
     if labels.min() < 0 or labels.max() > 9:
         _refuse(path, f"holds labels from {labels.min()} to {labels.max()}, not within 0 to 9")
     if images.ndim == 3:

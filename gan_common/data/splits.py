@@ -1,4 +1,4 @@
-"""Which rows of a data set serve for what: labelled or not, held out or trained on."""
+"""Which rows of a data set serve for what: labelled or not, validation or training."""
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def held_out(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold a validation part out of the training part, each class by its share.
 
     Args:

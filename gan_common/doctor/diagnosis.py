@@ -1,6 +1,6 @@
-"""Is this training healthy?  A step's numbers and a few generated pictures → diagnosis, evidence, advice.
+"""Is this training healthy?  A step's numbers and a few generated images → diagnosis, evidence, advice.
 
-Nothing here knows TensorFlow, a network or a file: `Doctor` is told numbers and pictures and says what has
+Nothing here knows TensorFlow, a network or a file: `Doctor` is told numbers and images and says what has
 changed, so series made by hand test it.  `gan_common.doctor.treatment` acts on it in a training.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 # ------------------------------------------------------------------ thresholds, and why
 
 WINDOW = 20  # steps judged together: one batch's numbers are noise; also a row of metrics.csv
-LOOKED_AT = 64  # pictures in a look: 2,016 pairs, enough for a mean distance within a few percent
+LOOKED_AT = 64  # images in a look: 2,016 pairs, enough for a mean distance within a few percent
 LOOK_EVERY, LOOK_SELDOM, EARLY = 40, 200, 400  # steps between looks, up to step EARLY and after it
 GRADIENT_TROUBLE = 100.0  # mean norm of a gradient; "over 100 is trouble" (ganhacks, entry 10)
 # Of what D's loss is when it guesses.  Healthy runs here vary by 0.03 to 0.1 of it within a window, and by
@@ -23,7 +23,7 @@ LOSS_SPREAD = 0.5
 # Of what D's loss is when it guesses: "D's loss near 0 means failure" (2.3.1).  Healthy runs here stay at
 # 0.36 and above.
 WON_LOSS = 0.2
-WON_ACCURACY = 0.98  # D right on real and on generated pictures; with both, G has nothing to go by
+WON_ACCURACY = 0.98  # D right on real and on generated images; with both, G has nothing to go by
 BORN_GUESSING = 1.2  # of what guessing costs, at most, is D's loss at the first step
 WON_WINDOWS = 2  # in a row: G answers a single lost window by itself
 # Of what D's loss is when it guesses.  Every D here that learns is under 0.97 within two windows; one whose
@@ -37,14 +37,14 @@ START_CLIPPED = (
     0.25  # share of pixels at an end of the scale: tanh is flat there, G's gradient dies
 )
 START_DIVERSITY = 0.05  # of the data's distance: the latent is lost on its way through the layers
-TOO_DIVERSE = 1.15  # of the data's distance: pictures of noise, not yet of anything
+TOO_DIVERSE = 1.15  # of the data's distance: images of noise, not yet of anything
 CLIPPED_MORE = (
     0.1  # pixels at an end of the scale, beyond the data's share: G's last layer is saturated
 )
 # A G that has hardly learnt yet stays above 0.19 of both of the data's distances here.
-ALIKE = 0.15  # of the data's mean distance between two pictures
+ALIKE = 0.15  # of the data's mean distance between two images
 TWINS = (
-    0.15  # of the data's mean distance from a picture to the nearest other one: few modes, repeated
+    0.15  # of the data's mean distance from an image to the nearest other one: few modes, repeated
 )
 RECOVERED = 0.5  # of the data's distance, both: a collapse is over
 LOOKS = 2  # in a row, for what a look shows: G changes its mind quickly in the beginning
@@ -52,7 +52,7 @@ LOOKS = 2  # in a row, for what a look shows: G changes its mind quickly in the 
 RECENT = 5  # steps
 AHEAD_LOSS, AHEAD_ACCURACY = 0.5, 0.95  # D is ahead: hold it back
 CAUGHT_UP = (
-    0.8  # D is right on at most this share of generated pictures: let it go on (Wu et al. 2016)
+    0.8  # D is right on at most this share of generated images: let it go on (Wu et al. 2016)
 )
 
 
@@ -83,7 +83,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "no_bn": Diagnosis(
         "lost latent",
-        "G's pictures do not depend on the latent: the signal dies on its way through the layers",
+        "G's images do not depend on the latent: the signal dies on its way through the layers",
         "2.4.6",
         "normalize between the layers: batch norm, instance_norm or virtual_batch_norm; or draw the "
         "first weights larger",
@@ -103,7 +103,7 @@ DIAGNOSES: dict[str, Diagnosis] = {
     ),
     "collapse": Diagnosis(
         "collapse",
-        "mode collapse: G draws nearly the same picture from every latent",
+        "mode collapse: G draws nearly the same image from every latent",
         "2.3.2",
         "the tricks minibatch, packing, unrolled or feature_matching; a lower --generator_lr",
     ),
@@ -153,11 +153,11 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """Measures of some pictures.
+    """Measures of some images.
 
     Attributes:
-        distance: mean Euclidean distance of two pictures.
-        nearest: mean distance of a picture to the nearest other one.
+        distance: mean Euclidean distance of two images.
+        nearest: mean distance of an image to the nearest other one.
         clipped: share of pixels within half a gray level of black or white.
     """
 
@@ -167,14 +167,14 @@ class Look:
 
 
 def look_at(pictures: Any) -> Look:
-    """Measure pictures (N, H, W, C), N ≥ 2, uint8 or floats in [-1, 1]; NaN where they are not finite.
+    """Measure images (N, H, W, C), N ≥ 2, uint8 or floats in [-1, 1]; NaN where they are not finite.
 
     Raises:
         ValueError: for another shape.
     """
     pictures = np.asarray(pictures)
     if pictures.ndim != 4 or len(pictures) < 2:
-        raise ValueError(f"pictures must be (2 or more, H, W, C). Received: {pictures.shape}")
+        raise ValueError(f"images must be (2 or more, H, W, C). Received: {pictures.shape}")
     scaled = pictures.astype(np.float64)
     if pictures.dtype == np.uint8:
         scaled = scaled / 127.5 - 1
@@ -191,7 +191,7 @@ def look_at(pictures: Any) -> Look:
 
 
 def look_at_data(pictures: Any, seed: int, count: int = LOOKED_AT) -> Look:
-    """Measure `count` (or all, if there are fewer) of the data's pictures, chosen by the seed."""
+    """Measure `count` (or all, if there are fewer) of the data's images, chosen by the seed."""
     count = min(count, len(pictures))
     chosen = np.random.default_rng(seed).choice(len(pictures), count, replace=False)
     return look_at(pictures[np.sort(chosen)])
@@ -205,7 +205,7 @@ def least_loss(kind: str, real_label: float) -> float:
 
 
 def look_due(step: int) -> bool:
-    """Whether pictures are to be looked at after `step` steps: before the first, then at intervals."""
+    """Whether images are to be looked at after `step` steps: before the first, then at intervals."""
     return step % (LOOK_EVERY if step <= EARLY else LOOK_SELDOM) == 0
 
 
@@ -213,10 +213,10 @@ class Doctor:
     """Watches a training; says what begins and what is over, each once.
 
     Args:
-        real: measures of as many of the data's pictures as a look has; None leaves pictures out.
+        real: measures of as many of the data's images as a look has; None leaves images out.
         guessing: what D's loss is when it guesses, see `GUESSING`; None leaves D's loss out.
         least: the least that D's loss can be (with smoothed labels it is not 0).
-        needs_verdict: whether G learns from what D says of its pictures.  Matching features it does not,
+        needs_verdict: whether G learns from what D says of its images.  Matching features it does not,
             and a D that is always right is no failure.
     """
 
@@ -318,7 +318,7 @@ class Doctor:
         won = won and not self._saturated()
         evidence = (
             f"D's loss is {loss:.3f} over its least where guessing costs {self.guessing:.2f}, and it is "
-            f"right on {real:.0%} of real and {fake:.0%} of generated pictures"
+            f"right on {real:.0%} of real and {fake:.0%} of generated images"
         )
         findings = self._follow(
             "strong_d",
@@ -342,10 +342,10 @@ class Doctor:
             return []
         return self._begin("weak_d", f"{evidence}, as in every window before")
 
-    # ------------------------------------------------------------------- pictures
+    # ------------------------------------------------------------------- images
 
     def look(self, step: int, pictures: Any) -> list[Finding]:
-        """See pictures that G draws now, as `look_at` takes them; what has changed."""
+        """See images that G draws now, as `look_at` takes them; what has changed."""
         self.step = step
         if self.real is None:
             return []
@@ -360,7 +360,7 @@ class Doctor:
         return [*self._judge_recovery(), *self._judge_diversity(), *self._judge_saturation()]
 
     def _judge_start(self) -> list[Finding]:
-        """The initialization, from pictures of a G that has learnt nothing."""
+        """The initialization, from images of a G that has learnt nothing."""
         if self.clipped > START_CLIPPED:
             return self._begin(
                 "bad_init",
@@ -370,7 +370,7 @@ class Doctor:
         if self.diversity < START_DIVERSITY:
             return self._begin(
                 "no_bn",
-                f"before the first step two pictures differ by {self.diversity:.1%} of what two real ones "
+                f"before the first step two images differ by {self.diversity:.1%} of what two real ones "
                 f"do, less than {START_DIVERSITY:.0%}",
             )
         return []
@@ -389,7 +389,7 @@ class Doctor:
 
     def _judge_saturation(self) -> list[Finding]:
         assert self.real is not None, "judged only after the first look"
-        # Pictures that are all alike may well be all black.
+        # Images that are all alike may well be all black.
         saturated = self._saturated() and self.diversity >= ALIKE
         if self._count("saturated", saturated) < LOOKS or "high_lr" in self.active:
             return []
@@ -412,7 +412,7 @@ class Doctor:
 
     def _distances(self) -> str:
         return (
-            f"two generated pictures differ by {self.diversity:.0%} of what two real ones do, and the "
+            f"two generated images differ by {self.diversity:.0%} of what two real ones do, and the "
             f"nearest two by {self.nearest:.0%}"
         )
 
@@ -432,7 +432,7 @@ class Doctor:
 
     @property
     def g_has_caught_up(self) -> bool:
-        """Whether D takes enough of the last few steps' generated pictures for real."""
+        """Whether D takes enough of the last few steps' generated images for real."""
         enough = len(self._recent) == RECENT
         return enough and _mean(self._recent, "d_fake_accuracy") <= CAUGHT_UP
 

@@ -34,7 +34,7 @@ class Treatment:
             "lower_lr" gives D a tenth of its rate for that time, and both nets a tenth of theirs when
             steps overshoot; "stop" ends the training.
         set_rates: (share of D's rate, share of G's rate); 0 means no update at all.
-        look: () → pictures that G draws now, for `doctor.look_at`; None leaves pictures out.
+        look: () → images that G draws now, for `doctor.look_at`; None leaves images out.
         say: is given each sentence.
     """
 

@@ -1,4 +1,4 @@
-"""A convolution of pictures whose gradient towards the pictures is cheap."""
+"""A convolution of images whose gradient towards the images is cheap."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 @tf.custom_gradient
 def picture_convolution(pictures: Any, kernel: Any) -> tuple[tf.Tensor, Callable]:
-    """`tf.nn.conv2d(pictures, kernel, 1, "SAME")`, with another way to the gradient of the pictures.
+    """`tf.nn.conv2d(pictures, kernel, 1, "SAME")`, with another way to the gradient of the images.
 
     oneDNN computes that gradient as if there were 16 channels, however few there are.  Here it is one matrix
     product, kernel · gradient, whose rows (one for each tap and channel) are added up, each shifted by

@@ -12,11 +12,11 @@ from gan_common.arguments import check_positive_int
 
 
 class _Fold(NamedTuple):
-    """How a kernel acts, along one axis, on the picture before nearest upsampling."""
+    """How a kernel acts, along one axis, on the image before nearest upsampling."""
 
     taps: np.ndarray  # (size, scale, k) of 0 and 1: which kernel rows meet in tap d of phase r
     crop: int  # leading output rows to drop
-    padding: tuple[int, int]  # zero rows before and after the small picture
+    padding: tuple[int, int]  # zero rows before and after the small image
 
 
 def _fold(k: int, scale: int) -> _Fold:
@@ -66,7 +66,7 @@ class UpsampleConv2D(keras.layers.Layer):
 
     Equals `UpSampling2D(scale, interpolation="nearest")` followed by
     `Conv2D(filters, kernel_size, padding="same")` to rounding, borders included.  Upsampled pixels are
-    copies, so the kernel acts on the small picture as scale² smaller kernels, one for each position in a
+    copies, so the kernel acts on the small image as scale² smaller kernels, one for each position in a
     block of scale × scale pixels: a 5×5 kernel at scale 2 is four 3×3 kernels.  These are one convolution
     with scale² · filters outputs, followed by depth to space.
 

@@ -95,6 +95,6 @@ def explore(
     redraw()
     box = ipywidgets.VBox([*controls.values(), picture])
     bundle = box._repr_mimebundle_()
-    # A page shows the richest form that it can: the widget where a kernel runs, else the picture.
+    # A page shows the richest form that it can: the widget where a kernel runs, else the image.
     display({**bundle, "image/png": static.png, "text/plain": static.title}, raw=True)
     return controls

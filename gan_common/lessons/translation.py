@@ -1,9 +1,9 @@
-"""From picture to picture: the smallest versions of the chapter's applications (section 2.2.1).
+"""From image to image: the smallest versions of the chapter's applications (section 2.2.1).
 
 `pairs` learns from examples of what should come out, as pix2pix (Isola et al. 2017, 1611.07004), SRGAN
 (Ledig et al. 2017, 1609.04802) and the prediction of video frames (Mathieu et al. 2016, 1511.05440) do.
-`cycle` has no such examples, only two heaps of pictures, as CycleGAN (Zhu et al. 2017, 1703.10593) and
-DiscoGAN (Kim et al. 2017, 1703.05192).  Pictures are float32 (N, H, W, C) in [−1, 1], H and W even.
+`cycle` has no such examples, only two heaps of images, as CycleGAN (Zhu et al. 2017, 1703.10593) and
+DiscoGAN (Kim et al. 2017, 1703.05192).  Images are float32 (N, H, W, C) in [−1, 1], H and W even.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ LEAK = 0.2
 
 
 def generator(channels_in: int, channels_out: int, filters: int = FILTERS) -> keras.Model:
-    """Picture (H, W, channels_in) → picture (H, W, channels_out), at half the size in the middle.
+    """Image (H, W, channels_in) → image (H, W, channels_out), at half the size in the middle.
 
     What the input shows well passes by the middle on the skip connection (a U-Net of one floor).
     """
@@ -40,7 +40,7 @@ def generator(channels_in: int, channels_out: int, filters: int = FILTERS) -> ke
 
 
 def discriminator(channels: int, filters: int = FILTERS) -> keras.Model:
-    """Picture → a map of logits, one for each patch (Isola et al. 2017, section 3.2.2)."""
+    """Image → a map of logits, one for each patch (Isola et al. 2017, section 3.2.2)."""
     inputs = keras.Input((None, None, channels))
     x = layers.LeakyReLU(LEAK)(layers.Conv2D(filters, 4, 2, "same")(inputs))
     x = layers.LeakyReLU(LEAK)(layers.Conv2D(2 * filters, 4, 2, "same")(x))
@@ -111,7 +111,7 @@ def pairs(
 def cycle(
     first: np.ndarray, second: np.ndarray, steps: int, weight: float = 10.0, seed: int = 1
 ) -> tuple[keras.Model, keras.Model, list[dict[str, float]]]:
-    """Learn the way from one heap of pictures to the other, and back, without any pair.
+    """Learn the way from one heap of images to the other, and back, without any pair.
 
     Each way has a discriminator, by least squares, and there and back again must end where it began:
     weight · (E|F(G(a)) − a| + E|G(F(b)) − b|), Zhu et al. 2017 equation 2.
@@ -162,7 +162,7 @@ def cycle(
 
 
 def coarsen(images: np.ndarray, factor: int = 4) -> np.ndarray:
-    """Means over squares of `factor` pixels, laid out at the old size: what a small picture tells."""
+    """Means over squares of `factor` pixels, laid out at the old size: what a small image tells."""
     count, height, width, channels = images.shape
     if height % factor or width % factor:
         raise ValueError(f"factor must divide {height}×{width}. Received: factor={factor}")
@@ -173,7 +173,7 @@ def coarsen(images: np.ndarray, factor: int = 4) -> np.ndarray:
 
 
 def moving(images: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
-    """Clips (N, H, W, frames): each picture flies at a speed of its own, −2 to 2 pixels a frame.
+    """Clips (N, H, W, frames): each image flies at a speed of its own, −2 to 2 pixels a frame.
 
     Args:
         images: (N, H, W, 1) in [−1, 1], background −1; what leaves on one side is gone.
@@ -195,7 +195,7 @@ def moving(images: np.ndarray, frames: int, seed: int = 0) -> np.ndarray:
 
 
 def sharpness(images: np.ndarray) -> float:
-    """Mean size of the difference between neighboring pixels of pictures (N, H, W, C)."""
+    """Mean size of the difference between neighboring pixels of images (N, H, W, C)."""
     across = np.abs(np.diff(images, axis=2)).mean()
     return float((across + np.abs(np.diff(images, axis=1)).mean()) / 2)
 

@@ -13,7 +13,7 @@ def inception_score(probabilities: np.ndarray) -> float:
       probabilities: (N, classes), rows sum to 1.
 
     Returns:
-      From 1 (every picture looks the same to the classifier, or it never decides) to the number of
+      From 1 (every image looks the same to the classifier, or it never decides) to the number of
       classes (always sure, all classes equally often); higher is better.
 
     Raises:

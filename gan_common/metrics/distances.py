@@ -67,12 +67,12 @@ def kernel_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def _kernel_sum(x: np.ndarray, y: np.ndarray) -> float:
-    """Σ_ij k(x_i, y_j)"""
+    """Σ_ij k(x_i, y_j)."""
     dimension, size = x.shape[1], max(1, CHUNK // len(y))
     parts = (x[start : start + size] for start in range(0, len(x), size))
     return sum(np.sum((part @ y.T / dimension + 1) ** 3) for part in parts)
 
 
 def _kernel_trace(x: np.ndarray) -> float:
-    """Σ_i k(x_i, x_i)"""
+    """Σ_i k(x_i, x_i)."""
     return np.sum((np.sum(x**2, axis=1) / x.shape[1] + 1) ** 3)

@@ -1,10 +1,10 @@
 """The local classifier whose features and probabilities the metrics are computed on.
 
 Inception weights cannot be had without a download, and are the wrong features for digits.  So a small
-convolutional classifier is trained once per data set, on its training pictures only, and kept in a cache.
+convolutional classifier is trained once per data set, on its training images only, and kept in a cache.
 Values measured with it compare with nothing outside this project: print the floor beside them.
 
-A data set without classes (a flat folder of pictures) gets a classifier that tells four rotations apart
+A data set without classes (a flat folder of images) gets a classifier that tells four rotations apart
 (Gidaris et al. 2018): its features serve FID and the like, its probabilities mean nothing.
 """
 
@@ -28,18 +28,18 @@ from gan_common.files import cache_dir
 
 FEATURES = 64
 BATCH = 128
-# Training steps of BATCH pictures: for fewer than 10,000 training pictures, and for more.
+# Training steps of BATCH images: for fewer than 10,000 training images, and for more.
 STEPS_FEW, STEPS_MANY = 900, 3000
 # Of a very large folder the classifier sees this many: more takes memory, and teaches it nothing.
 MAX_TRAINED = 80_000
-# Pictures that are compared: fewer say nothing, more take long.
+# Images that are compared: fewer say nothing, more take long.
 MIN_PICTURES, MAX_PICTURES = 10, 10_000
-# The share of the training pictures that is held out to say how good the classifier is.
+# The share of the training images that is held out to say how good the classifier is.
 HELD_OUT = 0.05
 
 
 def has_classes(dataset: Dataset) -> bool:
-    """Whether the classes mean something: a flat folder of pictures has only one."""
+    """Whether the classes mean something: a flat folder of images has only one."""
     return dataset.num_classes > 1
 
 
@@ -49,12 +49,12 @@ def classifier(
     """The classifier of a data set: from the cache, or trained now, with progress on stdout.
 
     Args:
-        dataset: only its training pictures are used.
-        steps: training steps of 128 pictures (default: 900, or 3000 from 10,000 pictures on).
+        dataset: only its training images are used.
+        steps: training steps of 128 images (default: 900, or 3000 from 10,000 images on).
         cache: folder to keep it in (default: `cache_dir()`).
 
     Returns:
-        A model from uint8 pictures (N, H, W, C) to [features (N, 64), logits (N, classes)], float32.
+        A model from uint8 images (N, H, W, C) to [features (N, 64), logits (N, classes)], float32.
     """
     if steps is None:
         steps = STEPS_FEW if len(dataset.x_train) < 10_000 else STEPS_MANY
@@ -80,7 +80,7 @@ def _forward(model: keras.Model) -> Callable:
 
 
 def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (N, H, W, C) uint8 → features (N, 64) and class probabilities (N, classes), float32."""
+    """Images (N, H, W, C) uint8 → features (N, 64) and class probabilities (N, classes), float32."""
     if images.dtype != np.uint8 or images.shape[1:] != model.input_shape[1:]:
         raise ValueError(
             f"images must be uint8 of shape (N, {', '.join(map(str, model.input_shape[1:]))}). "
@@ -122,7 +122,7 @@ def _fingerprint(dataset: Dataset, steps: int) -> str:
 
 
 def _random_affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Turn by up to 15°, scale by up to 10% and shift by up to 2.5 pixels, each picture on its own."""
+    """Turn by up to 15°, scale by up to 10% and shift by up to 2.5 pixels, each image on its own."""
     count, side = tf.shape(images)[0], images.shape[1]
     angle, scale, dx, dy = tf.unstack(
         tf.random.stateless_uniform([4, count], seed, -1.0, 1.0)
@@ -180,4 +180,4 @@ def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
     if len(held):
         _, probabilities = extract(model, images[held])
         share = np.mean(probabilities.argmax(1) == labels[held])
-        print(f"  right on {share:.1%} of {len(held)} held-out training pictures")
+        print(f"  right on {share:.1%} of {len(held)} held-out training images")

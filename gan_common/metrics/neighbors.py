@@ -15,7 +15,7 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = 3) -> tuple[fl
 
     A set's manifold is the union of closed balls, one around each sample, that reach to its k-th
     nearest other sample.  Precision is the share of fakes inside the real manifold (are the
-    pictures good?), recall the share of reals inside the fake one (is everything covered?).
+    images good?), recall the share of reals inside the fake one (is everything covered?).
 
     Args:
       real: (N, features), N > k.
@@ -63,8 +63,8 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> tuple[fl
 def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each of `points` (N, d) the row of its nearest among `others` (M, d), and the distance to it.
 
-    Of pictures, flattened: whether a generator copies what it was trained on.  Compare the distances with
-    those of held-out pictures, which cannot be copies.
+    Of images, flattened: whether a generator copies what it was trained on.  Compare the distances with
+    those of held-out images, which cannot be copies.
 
     Raises:
       ValueError: for wrong shapes, no rows, NaN or infinity.

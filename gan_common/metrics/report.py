@@ -17,23 +17,23 @@ def report(
 ) -> dict[str, float]:
     """Every measure of `generated` against `reference`, each beside its floor.
 
-    The floor is what real pictures score: `held_out` against the same `reference`.  The Fréchet
+    The floor is what real images score: `held_out` against the same `reference`.  The Fréchet
     distance falls with the number of samples, whatever their quality.  So `generated` and
     `held_out` are both cut to the same number, the smaller of the two and at most `max_samples`;
     `reference` is cut to `max_samples`.  The cut is a random choice without replacement, fixed by
     `seed`.
 
     Args:
-      reference: features (N, d) and probabilities (N, classes) of the real training pictures.
-      held_out: the same of real pictures that are not among `reference`.
-      generated: the same of generated pictures.
+      reference: features (N, d) and probabilities (N, classes) of the real training images.
+      held_out: the same of real images that are not among `reference`.
+      generated: the same of generated images.
       max_samples: bounds time and memory, which grow with its square.
       seed: of the random choice.
 
     Returns:
       `fid`, `kid`, `precision`, `recall`, `density`, `coverage`, `inception_score`, `class_kl`
       (from the reference's histogram, by the classifier), `min_class_share` (the rarest class),
-      `confident_share` (pictures with a class of probability ≥ 0.9); for each NAME also
+      `confident_share` (images with a class of probability ≥ 0.9); for each NAME also
       NAME`_floor`; and the numbers compared, `samples` and `reference_samples`.  All are plain
       Python numbers.
 
@@ -66,7 +66,7 @@ _OF_CLASSES = ("inception_score", "class_kl", "min_class_share", "confident_shar
 def needs_classes(name: str) -> bool:
     """Whether this entry of a `report` says nothing if the classifier's classes are not the data's.
 
-    So it is with a folder of pictures without labels.  Leave those entries out of the report.
+    So it is with a folder of images without labels.  Leave those entries out of the report.
     """
     return name.removesuffix("_floor") in _OF_CLASSES
 
@@ -91,7 +91,7 @@ def format_report(report: dict[str, float]) -> str:
     Measures that the report lacks are left out.
     """
     lines = [
-        f"{report['samples']} generated pictures, and as many real ones, "
+        f"{report['samples']} generated images, and as many real ones, "
         f"against {report['reference_samples']} others",
         f"{'':<30}{'generated':>12}{'real':>12}  better",
     ]

@@ -11,13 +11,13 @@ from gan_common.metrics.report import needs_classes, report
 
 
 def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
-    """Every measure of generated pictures against a data set, each beside what real pictures score.
+    """Every measure of generated images against a data set, each beside what real images score.
 
-    The reference is the training pictures; the floor is the test split's, which no network has seen.
-    Give as many generated pictures as `sample_count` says: FID depends on the number.
+    The reference is the training images; the floor is the test split's, which no network has seen.
+    Give as many generated images as `sample_count` says: FID depends on the number.
 
     Args:
-        dataset: real pictures.
+        dataset: real images.
         fake: generated ones, uint8 (N, H, W, C).
 
     Returns:
@@ -33,29 +33,29 @@ def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
 
 
 def sample_count(dataset: Dataset) -> int:
-    """How many pictures are generated and compared: as many as the test split has, 10,000 at most.
+    """How many images are generated and compared: as many as the test split has, 10,000 at most.
 
     Raises:
         UserError: when there are too few to say anything.
     """
     if len(dataset.x_test) < features.MIN_PICTURES:
         raise UserError(
-            f"{dataset.name}: too few held-out pictures to measure ({len(dataset.x_test)}); "
+            f"{dataset.name}: too few held-out images to measure ({len(dataset.x_test)}); "
             f"it takes {features.MIN_PICTURES}, which is a tenth of a folder"
         )
     return min(len(dataset.x_test), features.MAX_PICTURES)
 
 
 class PictureScores:
-    """Measures generated pictures against a data set, with what that needs of real ones computed once.
+    """Measures generated images against a data set, with what that needs of real ones computed once.
 
     Args:
         dataset: whose classifier gives the features (see `gan_common.metrics.features`).
         steps: of the classifier's training; None for the usual number.
-        count: generated pictures that a measurement takes.
+        count: generated images that a measurement takes.
 
     Attributes:
-        floor: what held-out real pictures score, by measure.
+        floor: what held-out real images score, by measure.
     """
 
     def __init__(self, dataset: Dataset, steps: int | None = None, count: int = 1000) -> None:
@@ -68,7 +68,7 @@ class PictureScores:
         self.floor = self(dataset.x_test[:count])
 
     def __call__(self, pictures: np.ndarray) -> dict[str, float]:
-        """`FID`, and `class KL` in nats, of uint8 pictures (N, H, W, C)."""
+        """`FID`, and `class KL` in nats, of uint8 images (N, H, W, C)."""
         found, probabilities = features.extract(self._model, pictures)
         histogram = class_histogram(probabilities)
         return {

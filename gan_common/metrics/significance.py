@@ -5,6 +5,7 @@ deviations are the sample's (divided by N − 1).
 """
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,7 @@ class Difference:
     Attributes:
         mean: of the second less the first; of their logarithms, the ratio.
         low, high: the confidence interval.
-        p: two-sided p-value; 1 where there is nothing to tell a spread by.
+        p: two-sided p-value; 1 of a single seed.  Without any spread, 0 or, of equal means, 1.
         seeds: runs of the smaller group.
     """
 
@@ -68,16 +69,21 @@ def difference(
         first, second = np.log(first), np.log(second)
     seeds = min(len(first), len(second))
     mean = float(second.mean() - first.mean())
-    low, high, p = -np.inf, np.inf, 1.0
-    if seeds > 1 and not (np.ptp(first) == np.ptp(second) == 0):
-        test = (
-            stats.ttest_rel(second, first)
-            if paired
-            else stats.ttest_ind(second, first, equal_var=False)
-        )
-        interval = test.confidence_interval(level)
-        if np.isfinite(test.pvalue):
-            low, high, p = float(interval.low), float(interval.high), float(test.pvalue)
+    varies = np.ptp(second - first) > 0 if paired else np.ptp(first) + np.ptp(second) > 0
+    if seeds < 2:
+        low, high, p = -np.inf, np.inf, 1.0
+    elif not varies:
+        low, high, p = mean, mean, float(mean == 0)
+    else:
+        with warnings.catch_warnings():
+            # SciPy warns of a group whose values are all the same, which here only has no spread.
+            warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
+            if paired:
+                test = stats.ttest_rel(second, first)
+            else:
+                test = stats.ttest_ind(second, first, equal_var=False)
+        low, high = map(float, test.confidence_interval(level))
+        p = float(test.pvalue)
     if logarithms:
         mean, low, high = (float(np.exp(value)) for value in (mean, low, high))
     return Difference(mean, low, high, p, seeds)
@@ -89,18 +95,8 @@ def false_discovery(p_values: Sequence[float]) -> list[float]:
 
 
 def p_value(without: Sequence[float], found: Sequence[float]) -> float:
-    """How often seeds by themselves make the means of two trainings differ by as much as here.
-
-    Welch's t-test, two-sided; 1 where a training has a single seed, which has no spread to compare with.
-
-    Args:
-        without, found: a number for each seed of one and of the other training.
-    """
-    if min(len(without), len(found)) < 2:
-        return 1.0
-    told = [(np.mean(values), spread(values), len(values)) for values in (without, found)]
-    p = stats.ttest_ind_from_stats(*told[0], *told[1], equal_var=False).pvalue
-    return 1.0 if np.isnan(p) else float(p)  # not a number: all the same, in both
+    """How often seeds by themselves make two trainings differ by as much as here: `difference`, unpaired."""
+    return difference(without, found, paired=False).p
 
 
 def clear_sign(without: Sequence[float], found: Sequence[float]) -> int:

@@ -5,7 +5,7 @@
     python -m gan_common.modes --task grid --preset cured --run_dir runs/modes/grid
 
 Trains small GANs on data whose modes can be counted: `ring`, eight Gaussians; `grid`, twenty-five;
-`stacked`, three digits one upon the other in the colors of a picture, a thousand.  Counts the modes that
+`stacked`, three digits one upon the other in the colors of an image, a thousand.  Counts the modes that
 2,500 samples (stacked: 26,000) capture and how many samples are good, over several seeds.
 """
 

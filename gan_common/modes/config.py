@@ -67,7 +67,7 @@ class Options(Config):
 
     seed: int = flag(1, "of the first training; fixes it", lower=0, upper=2**31 - 1)
     seeds: int = flag(1, "trainings: --seed and on", lower=1)
-    run_dir: str | None = flag(None, "folder for pictures of the first training and result.json")
+    run_dir: str | None = flag(None, "folder for images of the first training and result.json")
     json: str | None = flag(None, "file that the result is also written to")
 
 

@@ -265,8 +265,10 @@ class Game:
         return self.generate(weights, z, labels)
 
     def surface(self, points: np.ndarray) -> np.ndarray | None:
-        """D's probability of "real" at points (n, 2): of a pack of the point alone, and of the mode that D
-        likes it best as.  None when D looks at whole batches, so that a point alone has no value.
+        """D's probability of "real" at points (n, 2).
+
+        It is that of a pack of the point alone, and of the mode that D likes it best as.  None when D looks
+        at whole batches, so that a point alone has no value.
         """
         if self.discriminator.minibatch is not None:
             return None

@@ -120,7 +120,7 @@ class PictureNet(Net):
 
 
 class PictureGenerator(PictureNet):
-    """Latents to 28×28 pictures of three channels; Metz et al. 2017, appendix C.
+    """Latents to 28×28 images of three channels; Metz et al. 2017, appendix C.
 
     A dense layer to 4×4×64, transposed 3×3 convolutions with stride 2 to 32, 16 and 8 channels, each with
     batch norm and ReLU, and a convolution with tanh.
@@ -136,7 +136,7 @@ class PictureGenerator(PictureNet):
         super().__init__([*shapes, (3, 3, 8, 3), (3,)])
 
     def __call__(self, flat: Any, z: Any) -> Any:
-        """(batch, latent_dim) → pictures (batch, 28, 28, 3) in [−1, 1], and None."""
+        """(batch, latent_dim) → images (batch, 28, 28, 3) in [−1, 1], and None."""
         weights = self.weights(flat)
         batch = tf.shape(z)[0]
         x = tf.reshape(z @ weights[0], (batch, 4, 4, 64))
@@ -149,13 +149,13 @@ class PictureGenerator(PictureNet):
 
 
 class PictureDiscriminator(PictureNet):
-    """28×28 pictures to a logit; Metz et al. 2017, appendix C.
+    """28×28 images to a logit; Metz et al. 2017, appendix C.
 
     Three 3×3 convolutions with stride 2, to 8, 16 and 32 channels times `width`, leaky ReLU, batch norm
     from the second on, and a dense layer.
 
     Args:
-        channels: of the pictures: 3, or 3 times the pictures in a pack.
+        channels: of the images: 3, or 3 times the images in a pack.
         width: the paper's tables have 1/4 and 1/2.
         minibatch: as for `DenseNet`.
     """

@@ -64,7 +64,7 @@ class Stacked:
         self.std = float(tricks.scale_images(self.dataset.x_train).std())
 
     def draw(self, n: int, seed_of: Callable[[int], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """(n, 28, 28, 3) pictures and the numbers from 0 to 999 that they show."""
+        """(n, 28, 28, 3) images and the numbers from 0 to 999 that they show."""
         count = self._digits.shape[0]
         which = tf.random.stateless_uniform((n, 3), seed_of(0), 0, count, tf.int32)
         digits = tf.transpose(tf.gather(self._digits, which), (0, 2, 3, 1))

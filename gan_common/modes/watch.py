@@ -1,4 +1,4 @@
-"""Looks at a game while it is played, and pictures of what was seen: `--run_dir` of `gan_common.modes`."""
+"""Looks at a game while it is played, and images of what was seen: `--run_dir` of `gan_common.modes`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from gan_common.plotting import planes
 LOOKS = 60  # at a training
 COLUMNS = 7  # of the figure over training
 FRAMES = 30
-POINTS = 500  # generated points in a picture
-REACH = {"ring": 1.8, "grid": 5.5}  # how far pictures go from the middle
+POINTS = 500  # generated points in an image
+REACH = {"ring": 1.8, "grid": 5.5}  # how far images go from the middle
 
 
 class Watch:
@@ -49,8 +49,8 @@ class Watch:
         ]
 
     def frames(self, title: str) -> list[np.ndarray]:
-        """Looks as pictures for a GIF; of a task of points."""
-        assert self.reach is not None, "pictures of digits have no place in the plane"
+        """Looks as images for a GIF; of a task of points."""
+        assert self.reach is not None, "images of digits have no place in the plane"
         return [
             planes.frame(
                 f"{title}, step {self.steps[i]:,}",

@@ -26,7 +26,7 @@ def comparison(
       title: above the figure.
       unit: what the numbers are, at the axis.
       spreads: name → standard deviation, drawn as a whisker.
-      floor: what real pictures score, drawn as a line.
+      floor: what real images score, drawn as a line.
 
     Raises:
       ValueError: without values, or for NaN or infinity.
@@ -54,7 +54,7 @@ def comparison(
     ax.set_xlabel(unit)
     ax.grid(visible=False, axis="y")
     if floor is not None:
-        ax.axvline(floor, color="C3", linestyle="--", label=f"real pictures: {floor:.4g}")
+        ax.axvline(floor, color="C3", linestyle="--", label=f"real images: {floor:.4g}")
         canvas.beside(ax)
     canvas.save(path, figure)
 
@@ -147,7 +147,7 @@ def marked_pictures(
     rows: Sequence[tuple[str, np.ndarray, Sequence, Sequence[str]]],
     title: str,
 ) -> None:
-    """Draws rows of pictures, with what is wrong framed and said.
+    """Draws rows of images, with what is wrong framed and said.
 
     Args:
       path: the PNG; its folder is made if need be.
@@ -157,12 +157,12 @@ def marked_pictures(
       title: above the figure.
 
     Raises:
-      ValueError: without any picture, or for a number of boxes or captions other than N.
+      ValueError: without any image, or for a number of boxes or captions other than N.
       UserError: if the file cannot be written.
     """
     columns = max((len(images) for _, images, _, _ in rows), default=0)
     if not columns:
-        raise ValueError("rows must hold at least one picture. Received: none")
+        raise ValueError("rows must hold at least one image. Received: none")
     for heading, images, boxes, captions in rows:
         for name, items in (("boxes", boxes), ("captions", captions)):
             if len(items) not in (0, len(images)):

@@ -16,11 +16,11 @@ from gan_common.plotting.grids import tile
 
 _DPI = 80
 _WIDTH = 8.0  # inches of a figure at most: what a notebook's column holds
-_LEAST_COLUMNS = 10  # pictures that a named row has room for, so that few are not blown up
+_LEAST_COLUMNS = 10  # images that a named row has room for, so that few are not blown up
 
 
 class Figure:
-    """A picture with a title.
+    """An image with a title.
 
     Args:
         png: the file's bytes.
@@ -47,13 +47,13 @@ def pictures(
     columns: int | None = None,
     labels: Sequence[object] | None = None,
 ) -> Figure:
-    """Pictures in a grid; of a mapping, a row of pictures for each name.
+    """Images in a grid; of a mapping, a row of images for each name.
 
     Args:
         images: (N, height, width, channels), uint8 or floats in [−1, 1]; or name → such an array.
         title: above.
-        columns: pictures in a row; by default ⌈√N⌉, or all of a mapping's.
-        labels: N short texts, one under each picture; not of a mapping.
+        columns: images in a row; by default ⌈√N⌉, or all of a mapping's.
+        labels: N short texts, one under each image; not of a mapping.
     """
     if labels is not None:
         return _labelled(
@@ -82,9 +82,9 @@ def pictures(
 
 
 def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[object]) -> Figure:
-    """Pictures in a grid, each with a text under it."""
+    """Images in a grid, each with a text under it."""
     if len(labels) != len(images):
-        raise ValueError(f"labels must be {len(images)}, one a picture. Received: {len(labels)}")
+        raise ValueError(f"labels must be {len(images)}, one an image. Received: {len(labels)}")
     columns, rows = min(columns, len(images)), math.ceil(len(images) / columns)
     side = min(1.6, _WIDTH / columns)
     width = max(3.0, side * columns)
@@ -98,11 +98,11 @@ def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[obj
 
 
 def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 3) -> np.ndarray:
-    """Pictures enlarged, with red frames around places in them.
+    """Images enlarged, with red frames around places in them.
 
     Args:
         images: uint8 (N, height, width, 3).
-        boxes: for each picture its (x0, y0, x1, y1): columns x0 to x1 − 1, rows y0 to y1 − 1.
+        boxes: for each image its (x0, y0, x1, y1): columns x0 to x1 − 1, rows y0 to y1 − 1.
         scale: how many times as large.
     """
     large = np.asarray(images).repeat(scale, axis=1).repeat(scale, axis=2)

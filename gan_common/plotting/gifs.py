@@ -27,22 +27,22 @@ def save_gif(
 
     Args:
       path: the file; its folder is made if need be.
-      frames: the pictures in order, each as an array (height, width, channels), uint8 or floats in
-        [−1, 1] (a result of `tile`, say), or as the path of a picture file.  All of one shape;
+      frames: the images in order, each as an array (height, width, channels), uint8 or floats in
+        [−1, 1] (a result of `tile`, say), or as the path of an image file.  All of one shape;
         smaller ones are enlarged to the size of the largest.
       milliseconds: that a frame stays.
       max_frames: if there are more, this many are shown, evenly spaced, first and last included.
       max_width: pixels; frames are enlarged by a whole number, or shrunk, to come near it.
-      max_bytes: while the file is larger, first the pictures are made smaller, then frames dropped.
+      max_bytes: while the file is larger, first the images are made smaller, then frames dropped.
 
     Raises:
       ValueError: without frames, for frames of different shapes, wrong types or ranges, or a number
         that is too small.
-      UserError: if a picture cannot be read or the file cannot be written.
+      UserError: if an image cannot be read or the file cannot be written.
     """
     frames = list(frames)
     if not frames:
-        raise ValueError("frames must hold at least one picture. Received: 0")
+        raise ValueError("frames must hold at least one image. Received: 0")
     for name, value, least in (
         ("milliseconds", milliseconds, 20),
         ("max_frames", max_frames, 2),
@@ -63,7 +63,7 @@ def save_gif(
 
 
 def _load_frame(frame: Any, max_width: int) -> Image.Image:
-    """Array or path → Pillow picture in gray or RGB, and at most twice `max_width` wide."""
+    """Array or path → Pillow image in gray or RGB, and at most twice `max_width` wide."""
     if isinstance(frame, str | os.PathLike):
         try:
             with Image.open(frame) as file:
@@ -71,7 +71,7 @@ def _load_frame(frame: Any, max_width: int) -> Image.Image:
                 picture = file.convert("L" if file.mode in ("1", "L") else "RGBA")
         except (OSError, ValueError, UnidentifiedImageError) as error:
             raise UserError(
-                f"cannot read the picture {frame} ({error}): delete it or put it back"
+                f"cannot read the image {frame} ({error}): delete it or put it back"
             ) from error
     else:
         times, picture = 1, to_pillow(tile(np.asarray(frame)[None]))

@@ -14,8 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 from gan_common import files
 
 ENLARGED = "enlarged"  # a grid's PNG says how many times each pixel is repeated
-_BACKGROUND = 216  # light gray: sets off black pictures and white ones
-_LABEL_HEIGHT = 14  # pixels under each picture
+_BACKGROUND = 216  # light gray: sets off black images and white ones
+_LABEL_HEIGHT = 14  # pixels under each image
 MAX_PICTURE_BYTES = 200_000
 
 
@@ -26,19 +26,19 @@ def tile(
     labels: Sequence[object] | None = None,
     scale: int = 1,
 ) -> np.ndarray:
-    """Lays pictures out in a grid, row by row, on light gray.
+    """Lays images out in a grid, row by row, on light gray.
 
     Args:
       images: (N, height, width, channels), N ≥ 1; uint8, or floats in [−1, 1].  1 channel is gray,
-        3 are RGB, 4 are RGBA.  Of any other number each channel is shown as a gray picture of its
+        3 are RGB, 4 are RGBA.  Of any other number each channel is shown as a gray image of its
         own, side by side, so that nothing is left out.
-      columns: pictures in a row; by default ⌈√N⌉.  Cells that are left over stay gray.
-      padding: gray pixels between two pictures.
-      labels: N short texts (or numbers), one under each picture.
-      scale: enlarges pictures and padding, not the text: a pixel becomes scale × scale pixels.
+      columns: images in a row; by default ⌈√N⌉.  Cells that are left over stay gray.
+      padding: gray pixels between two images.
+      labels: N short texts (or numbers), one under each image.
+      scale: enlarges images and padding, not the text: a pixel becomes scale × scale pixels.
 
     Returns:
-      One uint8 picture, (height, width, 1, 3 or 4).
+      One uint8 image, (height, width, 1, 3 or 4).
 
     Raises:
       ValueError: for a wrong shape, type or range, or a number of labels other than N.
@@ -101,7 +101,7 @@ def save_grid(
     Args:
       path: the file; its folder is made if need be.
       images, columns, padding, labels: as for `tile`.
-      width: pixels, aimed at; small pictures are enlarged at most 8 times.
+      width: pixels, aimed at; small images are enlarged at most 8 times.
 
     Raises:
       ValueError: as `tile`.
@@ -145,11 +145,12 @@ def to_uint8(images: Any) -> np.ndarray:
 
 
 def to_pillow(picture: Any) -> Image.Image:
-    """(H, W, 1, 3 or 4) uint8 → Pillow picture."""
+    """(H, W, 1, 3 or 4) uint8 → Pillow image."""
     return Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
 
 
 def encode(picture: Any, file_format: str, **options: Any) -> bytes:
+    """A Pillow image as the bytes of a file of this format."""
     buffer = io.BytesIO()
     picture.save(buffer, file_format, **options)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures of games in two dimensions: generated points over training, D's surface, what tricks do."""
+"""Images of games in two dimensions: generated points over training, D's surface, what tricks do."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ def over_training(
         path: the PNG.
         rows: name → (step, points (n, 2)), each with as many looks.
         centres: (modes, 2).
-        reach: the picture covers [−reach, reach]².
+        reach: the image covers [−reach, reach]².
         title: above the figure.
 
     Raises:
@@ -106,7 +106,7 @@ def frame(
     reach: float,
     surface: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One look as a picture for a GIF, (height, width, 3) uint8."""
+    """One look as an image for a GIF, (height, width, 3) uint8."""
     figure, axes = _grid(1, 1, 2.9, "")
     _panel(axes[0, 0], points, centres, reach, surface)
     axes[0, 0].set_title(title, fontsize=8)

@@ -15,7 +15,7 @@ class History:
     Args:
         total_steps: the training ends after them.
         steps_per_epoch: of the training.
-        draw_samples: () → pictures of one fixed set of latents; None keeps no samples.
+        draw_samples: () → images of one fixed set of latents; None keeps no samples.
         sample_every: steps from one sample to the next; by default only the last one is taken.
         on_sample: called with this object after each sample, to show the training as it goes.
         treatment: a `treatment.Treatment` that watches the training's health, and may end it; also before

@@ -27,7 +27,7 @@ SHOWN = {
     "g_loss": "G loss {:.3f}",
     "d_real_accuracy": "D right on real {:.0%}",
     "d_fake_accuracy": "on fake {:.0%}",
-    "held_out_error": "{:.1%} wrong of held-out pictures",
+    "validation_error": "validation error {:.1%}",
 }
 
 
@@ -37,7 +37,7 @@ class Recorder:
     Args:
         run: the run.
         variables: what a checkpoint holds, see `checkpoints.Checkpoints`.
-        draw_samples: () → uint8 pictures (N, H, W, C) of one fixed set of latents.
+        draw_samples: () → uint8 images (N, H, W, C) of one fixed set of latents.
         steps_per_epoch, total_steps, batch_size: of the training.
         log_every, sample_every, save_every: in steps.
         max_minutes: training time after which the run ends, over all its parts; None is no limit.
@@ -202,7 +202,7 @@ class Recorder:
     # ------------------------------------------------------------------ the doctor
 
     def _begin(self, treatment: Treatment) -> None:
-        """Look at the first pictures; keep a checkpoint where the treatment may have to go back."""
+        """Look at the first images; keep a checkpoint where the treatment may have to go back."""
         action = treatment.start()
         self.run.write_findings(treatment.findings)
         if action == STOP:
@@ -273,13 +273,13 @@ class Recorder:
         return self.run.draw_pictures(bands(self.treatment.findings, self.run.rows(), self.step))
 
     def totals(self) -> dict[str, float]:
-        """For the summary: seconds of training, steps, and real pictures trained on per second."""
+        """For the summary: seconds of training, steps, and real images trained on per second."""
         speed = self.step * self.batch_size / max(self.seconds, 1e-9)
         return {"seconds": self.seconds, "steps": self.step, "images_per_second": speed}
 
     @property
     def images_per_second(self) -> float:
-        """Real pictures trained on per second, since this process started."""
+        """Real images trained on per second, since this process started."""
         step, seconds = self._start
         return (self.step - step) * self.batch_size / max(self.seconds - seconds, 1e-9)
 
@@ -310,7 +310,7 @@ class Recorder:
 
 def _shown(values: Mapping[str, float]) -> list[str]:
     """The names of what the progress line tells: not of a game or a look that are still to come."""
-    to_come = {"held_out_error"} if values.get("held_out_error") == 1 else set()
+    to_come = {"validation_error"} if values.get("validation_error") == 1 else set()
     if values.get("g_loss") == 0:
         to_come |= {"g_loss", "d_real_accuracy", "d_fake_accuracy"}
     return [name for name in SHOWN if name in values and name not in to_come]

@@ -3,11 +3,11 @@
     runs/<package>/<name>/
         config.json      what the run was started with; --resume reads it
         doctor.json      what was wrong and when, each change of state
-        dataset.json     the pictures' shape and the class names, so that generating needs no data
+        dataset.json     the images' shape and the class names, so that generating needs no data
         metrics.csv      a row every few steps, means over the steps since the row before
         checkpoints/     step-00001234/: all variables and where the run stood; the last three and the best
         samples/*.png    one fixed set of latents over training, and samples.gif of them
-        tensorboard/     the same curves and pictures for TensorBoard
+        tensorboard/     the same curves and images for TensorBoard
         summary.json     seconds, steps, images per second, versions, what was measured
         .lock            which process is training in it, see `gan_common.runs.lock`
 
@@ -85,17 +85,17 @@ class Run:
         return cls(folder)
 
     def check_dataset(self, dataset: Dataset) -> None:
-        """Refuse to go on with other pictures than the run began with.
+        """Refuse to go on with other images than the run began with.
 
         Raises:
-            UserError: another size, other classes, or another number of training pictures.
+            UserError: another size, other classes, or another number of training images.
         """
         shape, names = self.dataset_facts()
         began = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
         for what, then, now in (
-            ("pictures of", shape, dataset.image_shape),
+            ("images of", shape, dataset.image_shape),
             ("the classes", tuple(names), dataset.class_names),
-            ("a number of training pictures of", began.get("pictures"), len(dataset.x_train)),
+            ("a number of training images of", began.get("pictures"), len(dataset.x_train)),
         ):
             if then is not None and then != now:
                 raise UserError(
@@ -104,7 +104,7 @@ class Run:
                 )
 
     def identity(self) -> dict:
-        """What a checkpoint is of, as far as the folder says: package, preset, pictures, latents."""
+        """What a checkpoint is of, as far as the folder says: package, preset, images, latents."""
         identity: dict[str, Any] = {}
         for name, keys in (
             ("config.json", ("package", "preset", "latent_dim", "width", "tricks")),
@@ -118,7 +118,7 @@ class Run:
         return identity
 
     def dataset_facts(self) -> tuple[tuple[int, ...], list[str]]:
-        """Shape of the pictures (height, width, channels) and names of the classes."""
+        """Shape of the images (height, width, channels) and names of the classes."""
         path = self.folder / "dataset.json"
         try:
             facts = json.loads(path.read_text(encoding="utf-8"))
@@ -226,7 +226,7 @@ class Run:
             with self._tensorboard().as_default(step=finding.step):
                 tf.summary.text("doctor", str(finding))
 
-    # ----------------------------------------------------------------- pictures
+    # ----------------------------------------------------------------- images
 
     def sample_files(self) -> list[Path]:
         """The sample grids, oldest first."""

@@ -1,12 +1,12 @@
 """Reads counts, views and parts of `gan_common.shapes` back from the pixels alone.
 
 Each measure says what it sees, and lists every violation of the family's rule with the place of it.
-All start from the background, the median color of the picture's edge, and from how much each pixel
+All start from the background, the median color of the image's edge, and from how much each pixel
 differs from it.  They forgive what leaves the content alone: soft edges, noise, other colors, a
 place or a size that is a little off.  They are strict about the content.
 
-Each also says whether a picture can be read at all, so that a clean picture of something wrong is
-told from one that is no picture of anything.
+Each also says whether an image can be read at all, so that a clean image of something wrong is
+told from one that is no image of anything.
 """
 
 import functools
@@ -37,9 +37,9 @@ POSE_LIMITS = np.array([[-42, MIN_BOX_AREA, 0, 0, 0.7], [42, SIZE**2, SIZE, SIZE
 SHADING = 0.2  # tolerated error of a face's color, as a share of the box's own
 EDGE = 0.4  # what moving an edge by so many pixels explains is tolerated,
 VIEW = 0.095  # and so is this rest, as a share of the box's own color
-EXPLAINED = 0.9  # share of a picture that one view must explain for a box to be seen at all
+EXPLAINED = 0.9  # share of an image that one view must explain for a box to be seen at all
 
-SCALES = np.arange(0.8, 1.11, 0.05)  # the figures that a picture is compared with
+SCALES = np.arange(0.8, 1.11, 0.05)  # the figures that an image is compared with
 SHIFTS = np.arange(-6.0, 6.1, 0.5)  # pixels
 SWINGS = np.deg2rad(np.arange(-20, 21, 5))  # of a limb about its joint
 SOLID = 0.6  # from this share of the strongest contrast on, a pixel is wholly part of the figure
@@ -62,7 +62,7 @@ class _Measured:
 
     @property
     def ok(self) -> bool:
-        """True if the picture keeps the rule of its family."""
+        """True if the image keeps the rule of its family."""
         return not self.violations
 
     @property
@@ -79,13 +79,13 @@ class DiscCount(_Measured):
 
     @property
     def readable(self) -> bool:
-        """True if the picture shows equal discs, apart, whatever their number."""
+        """True if the image shows equal discs, apart, whatever their number."""
         return self.count is not None
 
 
 @dataclass(frozen=True)
 class BoxView(_Measured):
-    """`degrees`, the angle that explains the picture best, and the nearest one of `worlds.ANGLES`.
+    """`degrees`, the angle that explains the image best, and the nearest one of `worlds.ANGLES`.
 
     Both are None if there is no box.  `explained` is how much of what differs from the background
     that view explains, 0 to 1, each face in a color of its own.
@@ -97,12 +97,12 @@ class BoxView(_Measured):
 
     @property
     def readable(self) -> bool:
-        """True if the picture shows a box, whether or not all of it agrees."""
+        """True if the image shows a box, whether or not all of it agrees."""
         return self.explained >= EXPLAINED
 
     @property
     def consistent(self) -> bool:
-        """True if one view of one box under one lamp explains the whole picture."""
+        """True if one view of one box under one lamp explains the whole image."""
         return self.ok
 
 
@@ -118,31 +118,31 @@ class FigureParts(_Measured):
 
     @property
     def readable(self) -> bool:
-        """True if the picture shows a figure: enough of its parts, and little else."""
+        """True if the image shows a figure: enough of its parts, and little else."""
         there = sum(state != "missing" for state in self.parts.values())
         return there >= RECOGNIZED and self.strange <= STRANGE
 
 
 def measure_count(image: np.ndarray) -> DiscCount:
-    """Counts the discs of one uint8 picture (32, 32, 3)."""
+    """Counts the discs of one uint8 image (32, 32, 3)."""
     return measure_each(np.asarray(image)[None], "count")[0]
 
 
 def measure_box(image: np.ndarray) -> BoxView:
-    """Finds the angle of the box in one uint8 picture (32, 32, 3), and whether all of it agrees."""
+    """Finds the angle of the box in one uint8 image (32, 32, 3), and whether all of it agrees."""
     return measure_each(np.asarray(image)[None], "perspective")[0]
 
 
 def measure_figure(image: np.ndarray) -> FigureParts:
-    """Finds the parts of the figure in one uint8 picture (32, 32, 3)."""
+    """Finds the parts of the figure in one uint8 image (32, 32, 3)."""
     return measure_each(np.asarray(image)[None], "structure")[0]
 
 
 def measure_each(images: np.ndarray, family: str) -> list[Any]:
-    """Measures uint8 pictures (N, 32, 32, 3) by the rule of one of `worlds.FAMILIES`.
+    """Measures uint8 images (N, 32, 32, 3) by the rule of one of `worlds.FAMILIES`.
 
     Raises:
-        ValueError: an unknown family, or pictures of another shape or type.
+        ValueError: an unknown family, or images of another shape or type.
     """
     if family not in FAMILIES:
         raise ValueError(f"family must be one of {FAMILIES}. Received: family={family!r}")
@@ -160,25 +160,25 @@ def measure_each(images: np.ndarray, family: str) -> list[Any]:
 
 
 def measure(images: np.ndarray, family: str) -> dict:
-    """How often pictures break the rule of their family.
+    """How often images break the rule of their family.
 
     Args:
         images: uint8 (N, 32, 32, 3), N at least 1.
         family: one of `worlds.FAMILIES`.
 
     Returns:
-        "pictures": N.  "wrong": the share of pictures with any violation, that is, with a count that
+        "images": N.  "wrong": the share of images with any violation, that is, with a count that
         is unclear or never occurs in the data, an inconsistent view, or a broken structure.
         "unreadable": the share, part of "wrong", of those that show no such thing at all.
-        "kinds": for each kind of violation the share of pictures that have it.  "values": for each
+        "kinds": for each kind of violation the share of images that have it.  "values": for each
         count (None: unclear) or angle its share, for each part the share that have it in place.
 
     Raises:
-        ValueError: as `measure_each`, and for no pictures at all.
+        ValueError: as `measure_each`, and for no images at all.
     """
     found = measure_each(images, family)
     if not found:
-        raise ValueError(f"at least one picture is needed. Received: N={len(found)}")
+        raise ValueError(f"at least one image is needed. Received: N={len(found)}")
     kinds = Counter(kind for one in found for kind in {v.kind for v in one.violations})
     if family == "structure":
         values = Counter(part for one in found for part in PARTS if one.parts[part] == "in place")
@@ -214,9 +214,9 @@ def _foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _blobs(mask: np.ndarray) -> tuple[np.ndarray, list[tuple[int, tuple, int]]]:
-    """Labels (N, 32, 32) of the connected blobs of masks (N, 32, 32), none across two pictures.
+    """Labels (N, 32, 32) of the connected blobs of masks (N, 32, 32), none across two images.
 
-    And for each blob, in the labels' order from 1, its picture, the box around it, and its area.
+    And for each blob, in the labels' order from 1, its image, the box around it, and its area.
     """
     in_picture = np.zeros((3, 3, 3), bool)
     in_picture[1] = True
@@ -230,7 +230,7 @@ def _blobs(mask: np.ndarray) -> tuple[np.ndarray, list[tuple[int, tuple, int]]]:
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """The box around what is set in a mask (32, 32); the whole picture if nothing is."""
+    """The box around what is set in a mask (32, 32); the whole image if nothing is."""
     y, x = np.nonzero(mask)
     if not len(x):
         return EVERYWHERE
@@ -262,7 +262,7 @@ def _count_discs(images: np.ndarray) -> list[DiscCount]:
 
 
 def _judge_discs(discs: list[tuple]) -> DiscCount:
-    """The count of one picture, from its discs: kind of violation or None, box, area."""
+    """The count of one image, from its discs: kind of violation or None, box, area."""
     wrong = [Violation(kind, box) for kind, box, _ in discs if kind]
     areas = np.array([area for *_, area in discs])
     if discs and not wrong and areas.min() < EQUAL_AREA * areas.max():
@@ -281,7 +281,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     background, amount = _foreground(images)
     labels, blobs = _blobs(amount > 0.35)
     found = [BoxView((Violation("no box", EVERYWHERE),), None, None)] * len(images)
-    largest: dict[int, tuple] = {}  # blob of each picture: area, label
+    largest: dict[int, tuple] = {}  # blob of each image: area, label
     for label, (picture, _, area) in enumerate(blobs, start=1):
         if area >= MIN_BOX_AREA:
             largest[picture] = max(largest.get(picture, (0, 0)), (area, label))
@@ -383,13 +383,13 @@ def _face_colors(faces: np.ndarray, colors: np.ndarray) -> np.ndarray:
 
 
 def _compose(faces: np.ndarray, color: np.ndarray) -> np.ndarray:
-    """Pictures (N, 32, 32, 3) of faces (N, 3, 1024) in these colors (N, 3, 3)."""
+    """Images (N, 32, 32, 3) of faces (N, 3, 1024) in these colors (N, 3, 3)."""
     return (np.swapaxes(faces, 1, 2) @ color).reshape(-1, SIZE, SIZE, 3)
 
 
 @functools.cache
 def _whole_figures() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whole figures at every place (scale, x, y) that a picture is compared with.
+    """Whole figures at every place (scale, x, y) that an image is compared with.
 
     Returns:
         places (T, 3); coverage (T, 1024); pixels beyond the nearest part's SLACK (T, 32, 32).

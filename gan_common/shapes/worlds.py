@@ -1,17 +1,17 @@
-"""Pictures whose counts, views and parts are known, so that a generator's mistakes can be counted.
+"""Images whose counts, views and parts are known, so that a generator's mistakes can be counted.
 
-Three families of 32×32 color pictures, one for each failure of the chapter's sections 2.3.3 to 2.3.5:
+Three families of 32×32 color images, one for each failure of the chapter's sections 2.3.3 to 2.3.5:
 
 - ``count``: 1 to 4 equal discs that keep apart.
 - ``perspective``: a box turned about its vertical axis by one of five angles, seen from above in
   parallel projection, its faces lit by one lamp (Lambert's cosine law).
 - ``structure``: a figure of a body, a head, two arms and two legs, joined in a fixed way.
 
-The classes of a family are what there is to be known of its pictures: the count, the angle, and, as
+The classes of a family are what there is to be known of its images: the count, the angle, and, as
 figures differ in nothing else that has a name, the color of the shirt.
 
 `gan_common.shapes.ruler` reads all of this back from the pixels.  Every drawing function can also
-draw the picture wrong on purpose (`FAULTS`), which is what the measures are tested on.
+draw the image wrong on purpose (`FAULTS`), which is what the measures are tested on.
 
 Edges are anti-aliased: a pixel's coverage is ½ − d, clipped to [0, 1], with d the signed distance in
 pixels from its centre to the outline.  Coordinates are in pixels, x to the right, y down, and the
@@ -40,9 +40,9 @@ CLASS_NAMES = {
     "structure": tuple(f"figure in {shirt}" for shirt in SHIRTS),
 }
 
-DISC_RADIUS = (3.0, 3.8)  # one radius per picture
+DISC_RADIUS = (3.0, 3.8)  # one radius per image
 DISC_GAP = 2.5  # least distance between two outlines: blur must not join them
-DISC_MARGIN = 3.0  # least distance between an outline and the picture's edge
+DISC_MARGIN = 3.0  # least distance between an outline and the image's edge
 MAX_DISCS = 6
 
 BOX_WIDTH = (12.5, 15.0)  # of the square base; the box is BOX_HEIGHT times as high
@@ -56,7 +56,7 @@ FIGURE_SHIFT = (
     4.0,
     2.5,
 )  # pixels at most, across and down: no part has a place that is always its own
-FIGURE_RISE = 0.6  # the body's centre is above the picture's, so that head and feet are equally far
+FIGURE_RISE = 0.6  # the body's centre is above the image's, so that head and feet are equally far
 # Every part is a capsule: a line segment (x0, y0, x1, y1) from the body's centre, and a radius.
 FIGURE = {
     "left leg": ((-1.5, 4.0, -3.6, 10.4), 1.5),
@@ -79,7 +79,7 @@ Y, X = (np.mgrid[:SIZE, :SIZE] + 0.5).astype(np.float32)  # the pixels' centres
 
 
 def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = None) -> np.ndarray:
-    """Draws `counts` equal discs that touch neither each other nor the picture's edge.
+    """Draws `counts` equal discs that touch neither each other nor the image's edge.
 
     Args:
         counts: an integer or an array of them, 0 to `MAX_DISCS`; the data set has `COUNTS`.
@@ -88,7 +88,7 @@ def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = Non
             need two discs at least.
 
     Returns:
-        uint8 pictures, shape `np.shape(counts) + (32, 32, 3)`.
+        uint8 images, shape `np.shape(counts) + (32, 32, 3)`.
 
     Raises:
         ValueError: a count out of range or too small for the fault, or an unknown fault.
@@ -131,7 +131,7 @@ def draw_box(
             right half as seen from another, 40° to 50° away.
 
     Returns:
-        uint8 pictures, shape `np.shape(angle_indices) + (32, 32, 3)`.
+        uint8 images, shape `np.shape(angle_indices) + (32, 32, 3)`.
 
     Raises:
         ValueError: an index out of range, or an unknown fault.
@@ -180,7 +180,7 @@ def draw_figure(
 
     Args:
         rng: where the scale, the place, the pose and the colors come from.
-        size: how many, as in NumPy's random functions; () is a single picture.
+        size: how many, as in NumPy's random functions; () is a single image.
         fault: for one part, "missing" leaves it out, "detached" leaves a gap between it and the body
             (not the head: there is no room), "misplaced" joins it where it does not belong; "two
             heads" puts two where the one should be.
@@ -188,7 +188,7 @@ def draw_figure(
         shirts: indices into `SHIRTS`, an array of as many; None: any color at all.
 
     Returns:
-        uint8 pictures, shape `size + (32, 32, 3)`.
+        uint8 images, shape `size + (32, 32, 3)`.
 
     Raises:
         ValueError: an unknown fault, a part that cannot have it, or a shirt out of range.
@@ -235,8 +235,8 @@ def dataset(
     """Draws a training and a test set, the classes equally frequent and in random order.
 
     Args:
-        n_train, n_test: how many pictures.
-        seed: the same seed gives the same pictures; the test set does not depend on `n_train`.
+        n_train, n_test: how many images.
+        seed: the same seed gives the same images; the test set does not depend on `n_train`.
         family: one of `FAMILIES`, with `CLASS_NAMES`, or None for ten classes of all three, of
             which every figure is one.
 
@@ -258,7 +258,7 @@ def dataset(
 
 
 def _split(n: int, names: dict[str, tuple[str, ...]], rng: np.random.Generator) -> tuple:
-    """`n` pictures of these families with these classes, and their class numbers."""
+    """`n` images of these families with these classes, and their class numbers."""
     y = rng.permutation(np.arange(n) % sum(map(len, names.values())))
     x = np.empty((n, SIZE, SIZE, 3), np.uint8)
     first = 0
@@ -372,7 +372,7 @@ def face_brightness(degrees: Any) -> np.ndarray:
 
 
 def _background(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Pale plain pictures (N, 32, 32, 3)."""
+    """Pale plain images (N, 32, 32, 3)."""
     color = _hsv(rng.random(n), rng.uniform(0.03, 0.12, n), rng.uniform(0.92, 1.0, n))
     return np.tile(color.astype(np.float32)[:, None, None], (1, SIZE, SIZE, 1))
 

@@ -33,8 +33,8 @@ def test_operations_of_layers_by_hand():
 
 
 def test_operations_of_a_step_by_hand():
-    # G 10 + 20, D 3 + 4 forward.  G: 30 + weights 30 + inputs 20.  D on two pictures: 7 + 7 + 4 each;
-    # through D for G: 7 forward, 7 back to the picture.
+    # G 10 + 20, D 3 + 4 forward.  G: 30 + weights 30 + inputs 20.  D on two images: 7 + 7 + 4 each;
+    # through D for G: 7 forward, 7 back to the image.
     assert flops.step_flops([10, 20], [3, 4]) == 80 + 36 + 14
 
 

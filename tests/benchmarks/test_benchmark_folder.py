@@ -1,4 +1,4 @@
-"""The command that measures a large folder: its pictures, and what one of its processes reports."""
+"""The command that measures a large folder: its images, and what one of its processes reports."""
 
 import subprocess
 import sys

@@ -48,7 +48,7 @@ def test_seeds_are_averaged():
     cells = [{"right": 0.2, "kinds": {"a": 0.1}}, {"right": 0.4, "kinds": {}}]
     both = benchmark.summarize(cells)
     assert both["right"] == pytest.approx(0.3)
-    assert both["right_std"] == pytest.approx(0.1)
+    assert both["right_std"] == pytest.approx(0.02**0.5)
     assert both["seeds"] == cells
     assert benchmark.summarize(cells[:1]) == {"right": 0.2, "seeds": cells[:1]}
 
@@ -122,7 +122,7 @@ def test_a_tiny_run_leaves_table_and_figure_and_is_not_trained_again(tmp_path, m
     with pytest.raises(SystemExit):
         benchmark.main(command)
     assert results.read_text(encoding="utf-8") == first
-    assert "real pictures" in capsys.readouterr().out
+    assert "real images" in capsys.readouterr().out
 
 
 def test_a_training_that_is_interrupted_ends_the_command_with_its_status(tmp_path, monkeypatch):

@@ -50,13 +50,13 @@ def test_what_has_no_place_is_told_of_those_who_take_it_or_of_a_whole_package():
     [
         ("keras_dcgan", ("magic",), "dcgan", "magic: unknown; the tricks are gradient_penalty, r1"),
         ("keras_dcgan", ("minimax",), "dcgan", "minimax: unknown"),
-        ("keras_dcgan", ("packing",), "cgan", "packing with --preset cgan: the pictures of a pack"),
+        ("keras_dcgan", ("packing",), "cgan", "packing with --preset cgan: the images of a pack"),
         ("keras_dcgan", ("r1", "minibatch"), "dcgan", "r1,minibatch: the penalty is per sample"),
         (
             "ssgan_tf",
             ("minibatch",),
             "fast",
-            "minibatch: a picture's class .*; keras_dcgan takes it",
+            "minibatch: an image's class .*; keras_dcgan takes it",
         ),
         ("modes", ("residual",), "stacked", "residual with --preset stacked: no Gaussian"),
         ("modes", ("minimax", "non_saturating"), "ring", "each is the loss that G minimizes"),

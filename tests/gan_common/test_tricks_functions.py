@@ -1,4 +1,4 @@
-"""The functions of gan_common.tricks: labels, latents, pictures, penalties, augmentation, unrolling."""
+"""The functions of gan_common.tricks: labels, latents, images, penalties, augmentation, unrolling."""
 
 import keras
 import numpy as np
@@ -316,7 +316,7 @@ def test_cutout_is_a_box_of_half_the_size_anywhere(height, width):
 def test_color_changes_are_what_their_names_say():
     images = 0.3 * normal(300, 4, 5, 3)
     colored = tricks.differentiable_augment(images, "color", seed=0).numpy()
-    # Subtracting the picture's mean leaves contrast and saturation; brightness moved the mean.
+    # Subtracting the image's mean leaves contrast and saturation; brightness moved the mean.
     brightness = colored.mean((1, 2, 3)) - images.mean((1, 2, 3))
     assert -0.5 <= brightness.min() < -0.45
     assert 0.45 < brightness.max() <= 0.5
@@ -353,7 +353,7 @@ def test_augmentation_comes_from_its_seed_in_eager_and_graph(seed):
 
 
 def test_gradients_flow_through_the_augmentation():
-    """All three steps are linear in the picture, so T(x + d) − T(x) is the gradient's product with d."""
+    """All three steps are linear in the image, so T(x + d) − T(x) is the gradient's product with d."""
     x, d, weights = normal(4, 8, 8, 3), normal(4, 8, 8, 3, seed=1), normal(4, 8, 8, 3, seed=2)
 
     def loss(x):

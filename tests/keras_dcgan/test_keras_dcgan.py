@@ -238,7 +238,7 @@ def test_the_discriminator_never_sees_real_and_fake_in_one_batch(monkeypatch):
 def test_both_players_see_the_same_fakes_made_with_batch_statistics():
     gan = small_gan(weight_average=0.0)
     norm = next(la for la in gan.generator.layers if "batch_norm" in la.name)
-    norm.moving_mean.assign(norm.moving_mean + 100.0)  # moving statistics would drown the picture
+    norm.moving_mean.assign(norm.moving_mean + 100.0)  # moving statistics would drown the image
     logs = gan.train_step(batch_of(gan))
     assert np.isfinite(float(logs["g_gradient_norm"]))
     assert float(logs["g_gradient_norm"]) > 1e-4
@@ -406,9 +406,9 @@ def test_tricks_help_lists_every_trick_with_section_and_effect(capsys):
 
 @pytest.fixture(scope="module")
 def picture_folder(tmp_path_factory):
-    """Two classes of color pictures of mixed sizes: bright left, bright right."""
+    """Two classes of color images of mixed sizes: bright left, bright right."""
     rng = np.random.default_rng(0)
-    root = tmp_path_factory.mktemp("my pictures")
+    root = tmp_path_factory.mktemp("my images")
     for label, name in enumerate(("left", "right")):
         (root / name).mkdir()
         for i in range(60):
@@ -542,7 +542,7 @@ def test_generate_writes_what_is_asked_for(trained, capsys, tmp_path):
         (["--nice", "--interpolate"], "exclude each other"),
         (["--format", "keras", "--nice"], "leave the other flags out"),
         (["--arithmetic", "3,17 * 4"], "write grid numbers"),
-        (["--arithmetic", "3,64"], "there is no picture 64; the grid has 0 to 63"),
+        (["--arithmetic", "3,64"], "there is no image 64; the grid has 0 to 63"),
         (["--count", "0"], "count=0"),
     ],
 )
@@ -577,7 +577,7 @@ def test_arithmetic_adds_and_subtracts_mean_latents(trained):
     assert terms == [(1, [3, 17, 25]), (-1, [4, 9, 11]), (1, [8])]
     grid = gan.draw_latents(64, 7).numpy()
     _, latents = sampling.arithmetic(gan, terms, 64, seed=7)
-    assert latents.shape == (4 * 4, 6)  # three terms and the result; three pictures and their mean
+    assert latents.shape == (4 * 4, 6)  # three terms and the result; three images and their mean
     expected = grid[[3, 17, 25]].mean(0) - grid[[4, 9, 11]].mean(0) + grid[8]
     np.testing.assert_allclose(latents[12], expected, rtol=1e-5)
     assert np.abs(latents[13:] - latents[12]).max() <= 0.25
@@ -607,9 +607,9 @@ def test_too_few_pictures_to_measure_is_said_and_nothing_is_lost(tmp_path, capsy
         Image.fromarray(np.full((16, 16, 3), 20 * i, np.uint8)).save(root / f"{i}.png")
     flags = [f"--dataset=folder:{root}", "--image_size=16", "--width=4", "--batch_size=4"]
     assert run_command(train, *flags, "--epochs=1", f"--run_dir={tmp_path / 'run'}") == 0
-    assert "too few held-out pictures" in capsys.readouterr().out
+    assert "too few held-out images" in capsys.readouterr().out
     assert run_command(evaluate, "--run_dir", tmp_path / "run") == 2
-    assert "too few held-out pictures" in capsys.readouterr().err
+    assert "too few held-out images" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -634,7 +634,7 @@ def test_a_trial_trains_in_memory_what_fit_trains_and_hears_the_doctor(tmp_path,
     assert int(gan.steps_done.numpy()) == 3
     assert history.samples[3].shape == (64, 8, 8, 1)
     assert [finding.name for finding in history.treatment.findings] == ["no_bn"]
-    assert said[0].startswith("step 0: G's pictures do not depend on the latent")
+    assert said[0].startswith("step 0: G's images do not depend on the latent")
     _, stopped = train.trial(
         digits, 3, width=2, break_="no_bn", on_failure="stop", say=lambda text: None
     )

@@ -15,7 +15,7 @@ from ssgan_tf.presets import COLOR, PRESETS
 def test_every_preset_leaves_nothing_open(preset, dataset):
     config = resolve({"preset": preset, "dataset": dataset})
     may_be_open = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "steps", "labels"}
-    may_be_open |= {"held_out", "width", "sample_every", "save_every", "json"}
+    may_be_open |= {"validation_size", "width", "sample_every", "save_every", "json"}
     may_be_open |= {"labelled_augment", "game_batch"}  # as another flag
     left_open = {k for k, v in dataclasses.asdict(config).items() if v is None}
     assert left_open <= may_be_open
@@ -93,7 +93,7 @@ def test_the_networks_for_color_have_batch_norm_so_some_tricks_have_no_place():
         ({"baseline": True, "generator_lr": 1e-3}, "generator_lr"),
         ({"baseline": True, "unsupervised_weight": 0.0}, "unsupervised_weight"),
         ({"tricks": ("magic",)}, "magic: unknown; the tricks are gradient_penalty, r1"),
-        ({"tricks": ("minibatch",)}, "would depend on the other pictures"),
+        ({"tricks": ("minibatch",)}, "would depend on the other images"),
         ({"tricks": ("r1",), "preset": "reference"}, "batch norm mixes"),
         ({"tricks": ("replay",), "distribute": "mirrored"}, "one process"),
         ({"tricks": ("replay",), "baseline": True}, "classifier alone"),

@@ -27,7 +27,7 @@ FLAGS = {
     "batch_size": 8,
     "labelled_batch": 4,
     "labels": 20,
-    "held_out": 20,
+    "validation_size": 20,
     "precision": "float32",
     "noevaluate": None,
 }
@@ -44,7 +44,7 @@ train.main()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with 200 pictures in MNIST's layout."""
+    """A folder with 200 images in MNIST's layout."""
     folder = tmp_path_factory.mktemp("distribute")
     rng = np.random.default_rng(1)
     x, y = rng.integers(0, 256, (240, 28, 28), np.uint8), np.arange(240, dtype=np.uint8) % 10

@@ -62,7 +62,7 @@ def test_affine_views_keep_the_range_and_follow_the_seed():
     assert np.abs(views).max() <= 1
     np.testing.assert_array_equal(views, augment(GRAY, ("shift", "affine"), SEED))
     assert not np.allclose(views, augment(GRAY, ("shift", "affine"), SEED + 1))
-    # A picture of one color has only one view.
+    # An image of one color has only one view.
     flat = np.full((5, 12, 12, 1), 51, np.uint8)
     np.testing.assert_allclose(augment(flat, ("affine",), SEED), -0.6, atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_cutout_blanks_a_box_of_half_the_side_at_most():
     assert set(np.unique(views)) == {0, 1}
     assert all(1 <= count <= 36 for count in blank.sum(axis=(1, 2)))
     assert blank.any(axis=2).sum(axis=1).max() == 6
-    # What is done to colors goes before what moves the picture.
+    # What is done to colors goes before what moves the image.
     moved = augment(white, ("cutout", "flip"), SEED).numpy()
     kept = [
         np.array_equal(a, b) or np.array_equal(a, b[:, ::-1])

@@ -25,7 +25,7 @@ TINY = {
     "batch_size": 8,
     "labelled_batch": 4,
     "labels": "20",
-    "held_out": 50,
+    "validation_size": 50,
     "precision": "float32",
     "test_every": 2,
     "evaluate": False,
@@ -75,16 +75,18 @@ def finished(tmp_path_factory):
 # ---------------------------------------------------------------------------------- parts
 
 
-def test_labels_are_balanced_held_out_pictures_apart_and_the_pool_without_labels():
+def test_labels_are_balanced_validation_images_apart_and_the_pool_without_labels():
     dataset = data.load("mnist5k", None, 12)
     parts = parts_of.divide(dataset, resolve(TINY))
     np.testing.assert_array_equal(np.bincount(parts.y_labelled), [2] * 10)
     np.testing.assert_array_equal(parts.x_labelled, dataset.x_train[parts.labelled])
-    np.testing.assert_array_equal(np.bincount(parts.y_held), [5] * 10)
+    np.testing.assert_array_equal(np.bincount(parts.y_validation), [5] * 10)
     assert len(parts.x_unlabelled) == 3950
     pool = {picture.tobytes() for picture in parts.x_unlabelled}
     assert all(picture.tobytes() in pool for picture in parts.x_labelled)
-    assert sum(picture.tobytes() in pool for picture in parts.x_held) <= 1  # twins in the data
+    assert (
+        sum(picture.tobytes() in pool for picture in parts.x_validation) <= 1
+    )  # twins in the data
     again = parts_of.divide(dataset, resolve({**TINY, "baseline": True}))
     np.testing.assert_array_equal(again.labelled, parts.labelled)
     other = parts_of.divide(dataset, resolve({**TINY, "seed": 2}))
@@ -97,13 +99,13 @@ def test_a_folder_of_unlabelled_pictures_is_the_pool():
     dataset = data.Dataset(
         x, y, x, y, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=x[:5] + np.uint8(100)
     )
-    config = resolve({"dataset": "folder:x", "held_out": 4})
+    config = resolve({"dataset": "folder:x", "validation_size": 4})
     parts = parts_of.divide(dataset, config)
     assert len(parts.y_labelled) == 36  # all of them are labelled where there is a pool
     assert sorted(parts.x_unlabelled[:, 0, 0, 0])[-5:] == [100, 101, 102, 103, 104]
     assert len(parts.x_unlabelled) == 41
     with pytest.raises(UserError, match="only 40"):
-        parts_of.divide(dataset, resolve({"dataset": "folder:x", "held_out": 40}))
+        parts_of.divide(dataset, resolve({"dataset": "folder:x", "validation_size": 40}))
 
 
 def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
@@ -112,7 +114,7 @@ def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
     y = np.arange(40, dtype=np.int32) % 2
     pool = np.memmap(tmp_path / "pool", np.uint8, "w+", shape=(5, 1, 1, 1))
     pool[:] = 100
-    config = resolve({"dataset": "folder:x", "held_out": 4, "labels": "4"})
+    config = resolve({"dataset": "folder:x", "validation_size": 4, "labels": "4"})
     for unlabelled in (None, pool):
         parts, expected = (
             parts_of.divide(
@@ -155,7 +157,7 @@ def test_the_stream_is_taken_up_at_any_step():
 def test_a_run_leaves_what_it_should(finished):
     rows = runs.Run(finished).rows()
     assert [row["step"] for row in rows] == [6]
-    assert 0 <= rows[0]["held_out_error"] <= 1
+    assert 0 <= rows[0]["validation_error"] <= 1
     summary = json.loads((finished / "summary.json").read_text())
     assert (summary["steps"], summary["labels"], summary["seed"]) == (6, 20, 1)
     dataset = data.load("mnist5k", None, 12)
@@ -321,7 +323,7 @@ def test_flags_that_a_sweep_sets_are_refused(name):
 
 
 def test_progress_tells_nothing_of_what_is_still_to_come():
-    values = {"d_loss": 1.5, "g_loss": 0.0, "d_real_accuracy": 0.0, "held_out_error": 1.0}
+    values = {"d_loss": 1.5, "g_loss": 0.0, "d_real_accuracy": 0.0, "validation_error": 1.0}
     assert recorder._shown(values) == ["d_loss"]
-    values |= {"g_loss": 0.5, "held_out_error": 0.25}
-    assert recorder._shown(values) == ["d_loss", "g_loss", "d_real_accuracy", "held_out_error"]
+    values |= {"g_loss": 0.5, "validation_error": 0.25}
+    assert recorder._shown(values) == ["d_loss", "g_loss", "d_real_accuracy", "validation_error"]

@@ -25,7 +25,7 @@ from gan_common.runs import checkpoints
 ROOT = Path(__file__).resolve().parents[2]
 DCGAN, SSGAN = "keras_dcgan", "ssgan_tf"
 TINY = "--image_size=12 --width=4 --latent_dim=4 --batch_size=8 --precision=float32 --noevaluate"
-LABELS = "--labels=20 --labelled_batch=4 --held_out=20"
+LABELS = "--labels=20 --labelled_batch=4 --validation_size=20"
 
 
 def write_npz(folder, count=160, **changes):
@@ -218,12 +218,12 @@ FLAGS = [
     ("--dataset=mnist --data_dir=nothing", "take a data set that needs no download: mnist5k"),
     ("--dataset=folder:absent", "does not exist; give folder:PATH an existing folder"),
     ("--dataset=folder:a{}file", "is not a folder"),
-    ("--dataset=folder:nothing", "holds no pictures"),
-    ("--dataset=folder:beside", "move the pictures into a class folder of their own"),
+    ("--dataset=folder:nothing", "holds no images"),
+    ("--dataset=folder:beside", "move the images into a class folder of their own"),
     ("--dataset=folder:with{}an{}empty{}class", "class folder 'b'"),
     ("--dataset=folder:truncated", "bad, mend or remove them: 'b/"),
-    ("--dataset=folder:empty", "png' (not a picture)"),
-    ("--dataset=folder:text", "png' (not a picture)"),
+    ("--dataset=folder:empty", "png' (not an image)"),
+    ("--dataset=folder:text", "png' (not an image)"),
     ("--dataset=folder:bomb", "more than 89 million pixels, shrink it first"),
     ("--dataset=folder:dangling", "no such file, or a link to none"),
     ("--dataset=folder:loop", "symbolic links"),
@@ -267,7 +267,7 @@ DRAWN = [
     ("generate", "--run_dir=PACKAGE --format=keras --nice", "leave the other flags out"),
     ("generate", "--run_dir=PACKAGE --format=jpeg", "png|npz|keras"),
     ("generate", "--run_dir=PACKAGE --arithmetic=3+x", "write grid numbers as in"),
-    ("generate", "--run_dir=PACKAGE --arithmetic=3+64", "there is no picture 64"),
+    ("generate", "--run_dir=PACKAGE --arithmetic=3+64", "there is no image 64"),
     ("generate", "--run_dir=PACKAGE --out=good", "--out 'good': is a folder; name a file"),
     ("generate", "--run_dir=PACKAGE{}odd{}dataset", "dataset.json: damaged"),
     ("generate", "--run_dir=PACKAGE{}without{}checkpoints", "has no checkpoint yet; train on with"),
@@ -293,11 +293,11 @@ OF_ONE_PACKAGE = [
     (SSGAN, "--labels=10000", "give at most"),
     (SSGAN, "--labels=-10", "--labels -10: give a whole number, or all"),
     (SSGAN, "--labels=many", "--labels many: give a whole number, or all"),
-    (SSGAN, "--held_out=160", "the data has only 160 training pictures"),
+    (SSGAN, "--validation_size=160", "the data has only 160 training images"),
     (SSGAN, "--labelled_batch=0", "labelled_batch=0"),
     (SSGAN, "--data_dir=one{}class", "labels tell classes apart"),
     (SSGAN, "--dataset=folder:a{}single{}class", "two or more"),
-    (SSGAN, "--dataset=folder:flat --held_out=2", "two or more"),
+    (SSGAN, "--dataset=folder:flat --validation_size=2", "two or more"),
     (SSGAN, "--steps=5 --epochs=5", "exclude each other; give one of them"),
     (SSGAN, "--update_ratio=0", "update_ratio=0"),
     (SSGAN, "--norm=instance", "belongs to --preset reference"),
@@ -422,7 +422,7 @@ def test_as_a_process_of_its_own(world, module, flags, says):
 
 
 def odd_pictures(folder):
-    """Pictures of every kind that people have."""
+    """Images of every kind that people have."""
     folder.mkdir(parents=True)
     Image.new("RGB", (1, 1)).save(folder / "one pixel.png")
     Image.new("CMYK", (20, 9)).save(folder / "cmyk.jpg")
@@ -479,4 +479,4 @@ def test_one_bad_picture_in_ten_thousand_is_skipped_with_the_tally(tmp_path, cap
     loaded = data.load(f"folder:{tmp_path}/all", None, 8)
     assert len(loaded.x_train) + len(loaded.x_test) == 10_000
     last = capfd.readouterr().err.splitlines()[-1]
-    assert last.endswith("1 of 10,001 pictures were skipped: 'bad.png' (not a picture)")
+    assert last.endswith("1 of 10,001 images were skipped: 'bad.png' (not an image)")

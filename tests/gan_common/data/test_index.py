@@ -1,4 +1,4 @@
-"""Large folders of pictures: decoded once, read in place, decoded again when they change."""
+"""Large folders of images: decoded once, read in place, decoded again when they change."""
 
 import os
 
@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Forty pictures in two classes, each of a color of its own."""
+    """Forty images in two classes, each of a color of its own."""
     for i in range(40):
         path = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The names of the pictures that are decoded, as they are."""
+    """The names of the images that are decoded, as they are."""
     names, read = [], pictures.read_picture
 
     def note(path, size):
@@ -95,17 +95,17 @@ def test_bad_pictures_are_left_out_and_named_every_time(folder, monkeypatch, dec
     first, again = load(folder), load(folder)
     assert len(decoded) == 40
     assert first.notes == again.notes
-    assert first.notes == ("1 of 40 pictures were skipped: 'a/2.png' (not a picture)",)
-    assert capsys.readouterr().err.count("1 of 40 pictures were skipped") == 2
+    assert first.notes == ("1 of 40 images were skipped: 'a/2.png' (not an image)",)
+    assert capsys.readouterr().err.count("1 of 40 images were skipped") == 2
     kept = np.concatenate([again.x_train, again.x_test])[:, 0, 0, 0]
     assert set(kept) == set(range(40)) - {2}
-    # The labels, a for the even ones, are those of the pictures that were kept.
+    # The labels, a for the even ones, are those of the images that were kept.
     np.testing.assert_array_equal(again.x_train[:, 0, 0, 0] % 2, again.y_train)
 
 
 def test_too_many_bad_pictures_leave_no_index(folder, cache):
     (folder / "a" / "2.png").write_text("no")
-    with pytest.raises(UserError, match="more than 1% of its 40 pictures are bad"):
+    with pytest.raises(UserError, match="more than 1% of its 40 images are bad"):
         load(folder)
     assert not list(cache.iterdir())
 
@@ -185,5 +185,5 @@ def test_batches_come_from_the_file_and_not_from_a_copy(folder, monkeypatch):
     assert loaded.x_train.shape not in copied
     assert loaded.y_train.shape in copied
     numbers = np.concatenate([images[:, 0, 0, 0] for images, _ in seen])
-    assert sorted(numbers) == sorted(loaded.x_train[:, 0, 0, 0])  # an epoch, each picture once
+    assert sorted(numbers) == sorted(loaded.x_train[:, 0, 0, 0])  # an epoch, each image once
     np.testing.assert_array_equal(numbers % 2, np.concatenate([labels for _, labels in seen]))

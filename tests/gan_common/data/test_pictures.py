@@ -1,4 +1,4 @@
-"""A person's folder of pictures: every kind is read right, every bad one is named and skipped."""
+"""A person's folder of images: every kind is read right, every bad one is named and skipped."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def save(path, array=(9, 99, 199), **options):
 
 
 def halves(left, right, size=8):
-    """A picture of two colors side by side."""
+    """An image of two colors side by side."""
     image = np.zeros((size, size, 3), np.uint8)
     image[:, : size // 2], image[:, size // 2 :] = left, right
     return image
@@ -44,7 +44,7 @@ def png_header(width, height):
     )
 
 
-# --- one picture -----------------------------------------------------------------------------------
+# --- one image -----------------------------------------------------------------------------------
 
 
 def ramps(height, width):
@@ -55,7 +55,7 @@ def ramps(height, width):
 
 def assert_centred_square_of_ramps(resized, height, width):
     # Pixel i covers [i, i + 1] · side / size of the square; a filter that sums to 1 leaves a ramp
-    # what it is, but for rounding, away from the picture's edges.
+    # what it is, but for rounding, away from the image's edges.
     size = len(resized)
     side = min(height, width)
     middles = (np.arange(size) + 0.5) * side / size - 0.5
@@ -200,13 +200,13 @@ def bad_pictures(folder):
     return {
         "truncated.png": "",
         "truncated.jpg": "truncated",
-        "empty.png": "not a picture",
-        "text.jpg": "not a picture",
-        "postscript.png": "not a picture",
+        "empty.png": "not an image",
+        "text.jpg": "not an image",
+        "postscript.png": "not an image",
         "dangling.png": "a link to none",
         "loop.png": "symbolic links",
         "pipe.png": "not a regular file",
-        "two\nlines.png": "not a picture",
+        "two\nlines.png": "not an image",
         "bomb.png": "89 million",
     }
 
@@ -233,7 +233,7 @@ def test_an_unreadable_picture(tmp_path, monkeypatch):
 
 
 def color_folder(folder, count, classes=("cats", "dogs & co", "été\n2")):
-    """`count` pictures in each class, each of a color of its own."""
+    """`count` images in each class, each of a color of its own."""
     for label, name in enumerate(classes):
         for i in range(count):
             save(folder / name / f"{i}.png", (label, i % 256, i // 256))
@@ -250,7 +250,7 @@ def test_class_folders(tmp_path):
     assert loaded.class_names == ("cats", "dogs & co", "été\n2")
     assert (loaded.num_classes, loaded.image_shape) == (3, (4, 4, 3))
     assert loaded.x_unlabelled is None
-    # The red channel holds the label, the green one the number of the picture.
+    # The red channel holds the label, the green one the number of the image.
     np.testing.assert_array_equal(loaded.x_train[:, 0, 0, 0], loaded.y_train)
     np.testing.assert_array_equal(loaded.x_test[:, 3, 3, 0], loaded.y_test)
     np.testing.assert_array_equal(np.bincount(loaded.y_train), [18, 18, 18])
@@ -310,7 +310,7 @@ def test_one_bad_picture_in_a_hundred_is_skipped_and_named(tmp_path, capsys):
     assert set(kept[:, 0, 0, 1]) == set(range(50)) - {7}
     np.testing.assert_array_equal(loaded.x_train[:, 0, 0, 0], loaded.y_train)
     np.testing.assert_array_equal(loaded.x_test[:, 0, 0, 0], loaded.y_test)
-    assert loaded.notes == ("1 of 100 pictures were skipped: 'a/7.png' (not a picture)",)
+    assert loaded.notes == ("1 of 100 images were skipped: 'a/7.png' (not an image)",)
     assert loaded.notes[0] in capsys.readouterr().err
 
 
@@ -321,9 +321,9 @@ def test_more_than_one_in_a_hundred_stops(tmp_path, capsys):
     with pytest.raises(UserError) as caught:
         data.load(f"folder:{tmp_path}", image_size=4)
     message = str(caught.value)
-    assert "more than 1% of its 101 pictures are bad" in message
-    assert "'a/7.png' (not a picture)" in message
-    assert r"'b/two\nlines.png' (not a picture)" in message
+    assert "more than 1% of its 101 images are bad" in message
+    assert "'a/7.png' (not an image)" in message
+    assert r"'b/two\nlines.png' (not an image)" in message
     assert "\n" not in message
     assert capsys.readouterr().err == ""
 
@@ -333,7 +333,7 @@ def test_a_class_whose_every_picture_is_bad(tmp_path):
     for i in range(1, 150):
         (tmp_path / "b" / f"{i}.png").unlink()
     (tmp_path / "b" / "0.png").write_text("no")
-    with pytest.raises(UserError, match=r"class folder 'b' .* no readable picture"):
+    with pytest.raises(UserError, match=r"class folder 'b' .* no readable image"):
         data.load(f"folder:{tmp_path}", image_size=4)
 
 
@@ -351,8 +351,8 @@ def test_progress_has_numbers(tmp_path, capsys, monkeypatch):
     pictures.read_folder(color_folder(tmp_path, 9, ("a",)), 4)
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == [
-        "4 of 9 pictures read, 0 skipped",
-        "8 of 9 pictures read, 0 skipped",
+        "4 of 9 images read, 0 skipped",
+        "8 of 9 images read, 0 skipped",
     ]
 
 
@@ -363,19 +363,19 @@ def refused(tmp_path, match, name=None, **options):
 
 
 def test_folders_that_cannot_be_used(tmp_path):
-    refused(tmp_path, "holds no pictures")
+    refused(tmp_path, "holds no images")
     refused(tmp_path, "does not exist", f"folder:{tmp_path}/two\nlines")
     (tmp_path / "file").write_text("")
     refused(tmp_path, "is not a folder", f"folder:{tmp_path}/file")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     refused(tmp_path, "is not a folder", f"folder:{tmp_path}/link")
     (tmp_path / "a").mkdir()
-    refused(tmp_path, "holds no pictures")
+    refused(tmp_path, "holds no images")
     save(tmp_path / "b" / "0.png")
     refused(tmp_path, r"class folder 'a' .* \(\*\.png, \*\.jpg, \*\.jpeg\); add some, or remove")
     shutil.rmtree(tmp_path / "a")
     save(tmp_path / "top.png")
-    refused(tmp_path, "'top.png'.* beside folders of pictures .*'b'")
+    refused(tmp_path, "'top.png'.* beside folders of images .*'b'")
 
 
 def test_more_pixels_than_memory(tmp_path):

@@ -231,12 +231,12 @@ def test_a_file_missing_beside_its_siblings_is_named(tmp_path):
     [
         ({"x_train": np.zeros((8, 28, 27), np.uint8)}, "(8, 28, 27)"),
         ({"x_train": np.zeros((8, 28, 28))}, "float64"),
-        ({"x_train": np.zeros((7, 28, 28), np.uint8)}, "7 pictures and 8 labels"),
+        ({"x_train": np.zeros((7, 28, 28), np.uint8)}, "7 images and 8 labels"),
         ({"y_train": np.full(8, 10, np.uint8)}, "to 10"),
         ({"y_train": np.full(8, -1)}, "from -1"),
         ({"y_train": np.zeros((8, 1), np.uint8)}, "(8, 1)"),
         ({"y_train": np.zeros(8)}, "float64"),
-        ({"x_test": np.zeros((0, 28, 28), np.uint8), "y_test": np.zeros(0, int)}, "0 pictures"),
+        ({"x_test": np.zeros((0, 28, 28), np.uint8), "y_test": np.zeros(0, int)}, "0 images"),
     ],
 )
 def test_npz_of_wrong_content(tmp_path, changes, word):
@@ -288,7 +288,7 @@ def test_one_altered_byte_in_a_gzip_is_noticed(tmp_path):
         ({b"data": np.zeros((2, 3072), np.int32), b"labels": [0, 1]}, "int32"),
         ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, 10]}, "labels"),
         ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0, "1"]}, "labels"),
-        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, "2 pictures and 1 labels"),
+        ({b"data": np.zeros((2, 3072), np.uint8), b"labels": [0]}, "2 images and 1 labels"),
         ({b"data": np.zeros((2, 3072), object), b"labels": [0, 1]}, "not allowed"),
         ({b"labels": [0, 1]}, "damaged"),
         ([1, 2], "damaged"),

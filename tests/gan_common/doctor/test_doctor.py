@@ -34,7 +34,7 @@ def healthy(step):
 
 
 def told(series, steps, pictures=None, watching=None):
-    """All findings of a series: step → values, and step → pictures."""
+    """All findings of a series: step → values, and step → images."""
     watching = watching or Doctor(REAL)
     findings = watching.look(0, pictures(0) if pictures else GRAY) if watching.step == 0 else []
     for step in range(watching.step + 1, steps + 1):

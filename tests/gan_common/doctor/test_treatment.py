@@ -359,7 +359,7 @@ def command(package, pictures, run_dir, *more):
     small = SMALL if package is train_dcgan else SSGAN
     flags = {"dataset": f"folder:{pictures}", "image_size": 12, "run_dir": run_dir, **small}
     if package is train_ssgan:
-        flags |= {"held_out": 0, "labels": "all", "save_every": 1, "sample_every": 1}
+        flags |= {"validation_size": 0, "labels": "all", "save_every": 1, "sample_every": 1}
     argv = [f"--{name}={value}" for name, value in flags.items()]
     with pytest.raises(SystemExit) as end:
         package.main(["train", *argv, "--epochs=2", "--noevaluate", *map(str, more)])

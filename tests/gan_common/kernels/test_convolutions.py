@@ -1,4 +1,4 @@
-"""Where the pictures' gradient comes from makes no difference to it."""
+"""Where the images' gradient comes from makes no difference to it."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Comparisons over seeds, the history in memory, and the nearest picture: numbers worked by hand."""
+"""Comparisons over seeds, the history in memory, and the nearest image: numbers worked by hand."""
 
 import numpy as np
 import pytest

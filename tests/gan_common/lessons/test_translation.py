@@ -1,4 +1,4 @@
-"""Picture to picture, on pictures whose right answer is known."""
+"""Image to image, on images whose right answer is known."""
 
 import numpy as np
 import pytest

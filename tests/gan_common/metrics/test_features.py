@@ -43,7 +43,7 @@ def test_it_learns_is_kept_and_is_found_again(tmp_path, capsys):
     data = dataset()
     model = features.classifier(data, steps=60, cache=tmp_path)
     assert right(model, data) > 0.95
-    assert "held-out training pictures" in capsys.readouterr().out
+    assert "held-out training images" in capsys.readouterr().out
     again = features.classifier(data, steps=60, cache=tmp_path)
     assert capsys.readouterr().out == ""
     for a, b in zip(model.weights, again.weights, strict=True):
@@ -121,7 +121,7 @@ def test_too_few_pictures_say_nothing():
     data = dataset()
     few = Dataset(data.x_train, data.y_train, data.x_test[:9], data.y_test[:9], 4, (16, 16, 1),
                   data.class_names, "few")  # fmt: skip
-    with pytest.raises(UserError, match=r"few: too few held-out pictures to measure \(9\)"):
+    with pytest.raises(UserError, match=r"few: too few held-out images to measure \(9\)"):
         scores.sample_count(few)
 
 

@@ -229,7 +229,7 @@ def test_class_histogram_and_kl_by_hand():
 
 
 def three_sets():
-    """Real pictures of two classes, two to one; a generator that makes the first class only."""
+    """Real images of two classes, two to one; a generator that makes the first class only."""
     rng = np.random.default_rng(0)
     centres = np.array([[0.0, 0, 0], [20, 0, 0]])
 
@@ -248,7 +248,7 @@ def test_report_puts_each_value_beside_its_floor():
     assert all(type(value) in (float, int) for value in got.values())
     json.dumps(got, allow_nan=False)
     assert (got["samples"], got["reference_samples"]) == (120, 300)
-    # all of the reference and of the generated pictures are used, so these can be computed again
+    # all of the reference and of the generated images are used, so these can be computed again
     real, fake = reference[0], generated[0]
     assert got["fid"] == pytest.approx(metrics.frechet_distance(real, fake))
     assert got["kid"] == pytest.approx(metrics.kernel_distance(real, fake))
@@ -257,7 +257,7 @@ def test_report_puts_each_value_beside_its_floor():
     assert got["class_kl"] == pytest.approx(np.log(3 / 2))
     assert (got["min_class_share"], got["confident_share"]) == (0, 0.25)
     assert got["inception_score"] == metrics.inception_score(generated[1])
-    # and the floors are those of good pictures
+    # and the floors are those of good images
     assert got["fid_floor"] < 1 < 50 < got["fid"]
     assert got["kid_floor"] < got["kid"]
     assert got["recall_floor"] > 0.8 > got["recall"]
@@ -276,7 +276,7 @@ def test_report_compares_equal_numbers_because_fid_is_biased():
     got = metrics.report(reference, held_out, tuple(array[:20] for array in generated))
     assert got["samples"] == 20
     floor_of_all = metrics.frechet_distance(reference[0], held_out[0])
-    assert got["fid_floor"] > 1.5 * floor_of_all  # 20 real pictures look worse than 150
+    assert got["fid_floor"] > 1.5 * floor_of_all  # 20 real images look worse than 150
     capped = metrics.report(reference, held_out, generated, max_samples=30)
     assert (capped["samples"], capped["reference_samples"]) == (30, 30)
 
@@ -292,7 +292,7 @@ def test_report_is_reproducible_and_its_choice_of_samples_is_seeded():
 def test_format_report_shows_value_floor_and_direction():
     got = metrics.report(*three_sets())
     text = metrics.format_report(got)
-    assert "120 generated pictures" in text
+    assert "120 generated images" in text
     (fid,) = [line for line in text.splitlines() if "FID" in line]
     assert fid.split()[-3:] == [f"{got['fid']:.2f}", f"{got['fid_floor']:.4f}", "lower"]
     (recall,) = [line for line in text.splitlines() if line.startswith("recall")]

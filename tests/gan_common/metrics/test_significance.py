@@ -25,7 +25,8 @@ def test_a_paired_difference_by_hand():
 
 def test_without_pairs_it_is_welchs_and_wider_here():
     found = difference(A, B, paired=False)
-    assert found.p == pytest.approx(significance.p_value(A, B))
+    assert found.p == pytest.approx(stats.ttest_ind(B, A, equal_var=False).pvalue)
+    assert found.p == significance.p_value(A, B)
     assert found.low < 0 < found.high
     assert difference(A, B, paired=True).low > 0
     assert difference(A, B[:2], paired=False).seeds == 2
@@ -39,10 +40,24 @@ def test_logarithms_give_a_ratio():
         difference([0.0, 1.0], [1.0, 1.0], paired=True, logarithms=True)
 
 
-@pytest.mark.parametrize(("a", "b"), [([1.0], [2.0]), ([1.0, 1.0], [1.0, 1.0])])
-def test_where_there_is_no_spread_nothing_is_claimed(a, b):
-    found = difference(a, b, paired=True)
-    assert (found.low, found.high, found.p) == (-np.inf, np.inf, 1.0)
+@pytest.mark.parametrize("paired", [True, False])
+def test_of_a_single_seed_nothing_is_claimed(paired):
+    found = difference([1.0], [2.0], paired=paired)
+    assert (found.mean, found.low, found.high, found.p) == (1.0, -np.inf, np.inf, 1.0)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+@pytest.mark.parametrize(("other", "p"), [(1.0, 1.0), (8.0, 0.0)])
+def test_seeds_that_all_agree_leave_no_doubt(paired, other, p):
+    found = difference([1.0, 1.0, 1.0], [other] * 3, paired=paired)
+    assert (found.low, found.high, found.p) == (other - 1, other - 1, p)
+    assert significance.clear_sign([1.0] * 3, [other] * 3) == (other > 1)
+
+
+def test_one_group_may_agree_while_the_other_does_not():
+    found = difference([0.0, 0.0, 0.0], [1.0, 2.0, 3.0], paired=False)
+    # Welch's statistic by hand: 2 / sqrt(1/3), of 2 degrees of freedom
+    assert found.p == pytest.approx(2 * stats.t.sf(2 * 3**0.5, 2))
 
 
 def test_pairs_of_different_number_are_refused():

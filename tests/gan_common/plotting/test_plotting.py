@@ -12,11 +12,11 @@ from gan_common import plotting
 from gan_common.errors import UserError
 from gan_common.plotting import canvas
 
-GRAY = 216  # between the pictures
+GRAY = 216  # between the images
 
 
 def solid(*values, size=(2, 3), channels=1):
-    """One picture of a single value for each argument."""
+    """One image of a single value for each argument."""
     return np.stack([np.full((*size, channels), value, np.uint8) for value in values])
 
 
@@ -29,7 +29,7 @@ def noise(n, height=28, width=28, channels=1, seed=0):
 
 
 def test_tile_by_hand():
-    """Three 1×2 pictures in two columns, one pixel apart: the cell that is left over is gray."""
+    """Three 1×2 images in two columns, one pixel apart: the cell that is left over is gray."""
     grid = plotting.tile(solid(1, 2, 3, size=(1, 2)), columns=2, padding=1)
     expected = [
         [1, 1, GRAY, 2, 2],
@@ -266,9 +266,9 @@ def test_what_makes_no_gif_is_refused(tmp_path):
         plotting.save_gif(path, [np.zeros((4, 4, 1), np.uint8), np.zeros((4, 8, 1), np.uint8)])
     with pytest.raises(ValueError, match="Received: milliseconds=0"):
         plotting.save_gif(path, [np.zeros((4, 4, 1), np.uint8)], milliseconds=0)
-    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    (tmp_path / "broken.png").write_bytes(b"not an image")
     for name in ("broken.png", "missing.png"):
-        with pytest.raises(UserError, match=f"cannot read the picture .*{name}"):
+        with pytest.raises(UserError, match=f"cannot read the image .*{name}"):
             plotting.save_gif(path, [tmp_path / name])
     assert not path.exists()
 
@@ -371,7 +371,7 @@ def test_comparison_writes_each_number_at_its_bar(tmp_path, drawn):
     (ax,) = drawn[0].axes
     assert [bar.get_width() for bar in ax.patches] == [35.25, 9.5]
     assert [text.get_text() for text in ax.texts] == ["35.25", "9.5 ± 0.5"]
-    assert ax.get_legend().get_texts()[0].get_text() == "real pictures: 0.75"
+    assert ax.get_legend().get_texts()[0].get_text() == "real images: 0.75"
     with pytest.raises(ValueError, match=r"Received: {'x': nan}"):
         plotting.comparison(tmp_path / "b.png", {"x": float("nan")}, "FID", "FID")
 
@@ -414,7 +414,7 @@ def test_marked_pictures_frame_the_pixels_that_are_named(tmp_path, drawn):
             "wrong",
             wrong,
             boxes,
-            ["five discs", "a text that is far too long for one small picture"],
+            ["five discs", "a text that is far too long for one small image"],
         ),
     ]
     plotting.marked_pictures(tmp_path / "marked.png", rows, title="Faults")
@@ -445,8 +445,8 @@ def test_marked_pictures_keep_their_colors(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([], "at least one picture"),
-        ([("a", solid(1, channels=3)[:0], [], [])], "at least one picture"),
+        ([], "at least one image"),
+        ([("a", solid(1, channels=3)[:0], [], [])], "at least one image"),
         ([("a", solid(1, 2), [[]], [])], "boxes of 'a' must be 2 or none. Received: 1"),
         ([("a", solid(1, 2), [], ["x"])], "captions of 'a' must be 2 or none. Received: 1"),
     ],

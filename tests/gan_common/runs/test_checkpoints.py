@@ -142,7 +142,7 @@ def test_a_checkpoint_of_another_size_is_refused_with_the_difference(run):
 def test_other_pictures_than_the_run_began_with_are_refused(run):
     run.check_dataset(DATASET)
     fewer = Dataset(PICTURES[1:], LABELS[1:], PICTURES, LABELS, 2, (8, 8, 1), ("a", "b"), "tiny")
-    with pytest.raises(UserError, match="training pictures of 4, the data now have 3"):
+    with pytest.raises(UserError, match="training images of 4, the data now have 3"):
         run.check_dataset(fewer)
     renamed = Dataset(PICTURES, LABELS, PICTURES, LABELS, 2, (8, 8, 1), ("a", "c"), "tiny")
     with pytest.raises(UserError, match=r"\('a', 'b'\), the data now have \('a', 'c'\)"):

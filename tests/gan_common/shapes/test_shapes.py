@@ -1,4 +1,4 @@
-"""The procedural pictures against geometry done another way, and the measures against the truth."""
+"""The procedural images against geometry done another way, and the measures against the truth."""
 
 import colorsys
 
@@ -55,7 +55,7 @@ def rng():
 
 
 def draw(family, n, rng, fault=None):
-    """Pictures of a family and what is to be read from them."""
+    """Images of a family and what is to be read from them."""
     if family == "count":
         counts = rng.integers(2 if fault else 1, 5, n)
         return shapes.draw_count(counts, rng, fault=fault), counts.tolist()
@@ -320,7 +320,7 @@ def test_a_view_between_the_angles_is_consistent(degrees):
 
 @pytest.mark.parametrize("family", ["perspective", "structure"])
 def test_violations_are_located(family, rng):
-    """A square painted on a right picture is found where it is."""
+    """A square painted on a right image is found where it is."""
     images, _ = draw(family, 50, rng)
     corner = images[:, 0, 0].copy()
     images[:, 1:6, 26:31] = 255 - corner[:, None, None]
@@ -342,7 +342,7 @@ def test_swapped_faces_are_marked(rng):
 
 
 def disc(image, x, y, radius, color=(200, 30, 40)):
-    """Paints one more disc on a picture."""
+    """Paints one more disc on an image."""
     inside = shapes.coverage(shapes.capsule_distance(np.array([[x, y, x, y]]), np.array([radius])))
     inside = inside[0, ..., None]
     return np.round(image + inside * (np.array(color) - image)).astype(np.uint8)
@@ -393,7 +393,7 @@ def test_nothing_and_noise_are_wrong(family, paper, rng):
 
 
 def test_families_are_told_apart(rng):
-    """The measure of one family accepts no picture of another."""
+    """The measure of one family accepts no image of another."""
     for family in shapes.FAMILIES:
         images, _ = draw(family, 100, rng)
         for other in set(shapes.FAMILIES) - {family}:
@@ -413,7 +413,7 @@ def test_mirrored_colors_change_no_count_and_no_part(family, rng):
 
 
 def test_a_batch_is_measured_as_its_pictures_are(rng):
-    """Blobs do not join across pictures, and blocks of pictures do not matter."""
+    """Blobs do not join across images, and blocks of images do not matter."""
     measures = (
         ruler.measure_count,
         ruler.measure_box,
