@@ -1,10 +1,11 @@
 # Everything a person does with this project; `make help` lists it.
-# Each target makes .venv and installs into it first when that is missing or setup.cfg has changed.
+# Each target makes .venv and installs what it needs first, when that is missing or setup.cfg has changed.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.installed
+DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-notebooks
 # The tests on both cores; files are handed out in the order of tests/conftest.py.
 WORKERS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
@@ -12,6 +13,11 @@ WORKERS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# pip, and of what it says the packages that it fetches, numbered
+install = $(VENV)/bin/pip install --editable $(1) | \
+	awk '/^Collecting/ { printf "  %d %s\n", ++n, $$2; fflush() } /^Installing collected/ { print "unpacking"; fflush() }'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test-oldest train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
@@ -22,12 +28,17 @@ help:  ## this list
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
-	@echo "installing into $(VENV), once"
+	@echo "installing TensorFlow and what else trainings need into $(VENV), once: minutes"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --editable '.[dev]'
+	@$(call install,.)
 	@touch $(READY)
 
-setup: $(READY)  ## make .venv and install into it
+$(DEV): $(READY)
+	@echo "installing what tests and notebooks need into $(VENV), once"
+	@$(call install,'.[dev]')
+	@touch $(DEV)
+
+setup: $(DEV)  ## make .venv and install all into it, tests and notebooks included
 
 train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN, no download
 	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset dcgan --epochs 100 --max_minutes 7 $(ARGS)
@@ -37,13 +48,13 @@ train-ssgan: $(READY)  ## name digits from 100 labels: train a semi-supervised G
 
 $(LAB): $(READY)
 	@echo "installing JupyterLab into $(VENV), once"
-	@$(VENV)/bin/pip install --quiet --editable '.[notebooks]'
+	@$(call install,'.[notebooks]')
 	@touch $(LAB)
 
 notebooks: $(LAB)  ## open the chapter's notebooks in JupyterLab
 	@$(RUN) -m jupyterlab notebooks $(ARGS)
 
-notebooks-run: $(READY)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
+notebooks-run: $(DEV)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
 	@$(RUN) -m notebooks.execute $(ARGS)
 
 bench: $(READY)  ## how fast, beside other ways and the machine's peak: twelve minutes, nothing else running
@@ -53,7 +64,7 @@ soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory ov
 	@$(RUN) -m benchmarks.stress.soak --kills 20 --json results/soak.json $(ARGS)
 	@$(RUN) -m benchmarks.stress.long_run --json results/long_run.json
 
-fuzz: $(READY)  ## ten minutes of altered files: only our own errors may come out
+fuzz: $(DEV)  ## ten minutes of altered files: only our own errors may come out
 	@$(RUN) -m benchmarks.stress.fuzz --minutes 10 --json results/fuzz.json $(ARGS)
 
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
@@ -70,7 +81,7 @@ ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours,
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
 
-unit: $(READY)  ## the tests alone
+unit: $(DEV)  ## the tests alone
 	@$(RUN) -m pytest $(WORKERS) $(ARGS)
 
 OLDEST := .venv-oldest
@@ -84,15 +95,15 @@ $(OLDEST)/.installed: setup.cfg .ci/oldest.py
 test-oldest: $(OLDEST)/.installed  ## the unit tests with the oldest versions that setup.cfg allows
 	@$(OLDEST)/bin/python -m pytest $(WORKERS) $(ARGS)
 
-test-notebooks: $(READY)  ## every notebook, in its quick form
+test-notebooks: $(DEV)  ## every notebook, in its quick form
 	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --numprocesses=2 --dist=load --durations=20
 
-lint: $(READY)  ## ruff and mypy: style, format, types
+lint: $(DEV)  ## ruff and mypy: style, format, types
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
 
-format: $(READY)  ## let ruff rewrite the code
+format: $(DEV)  ## let ruff rewrite the code
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from gan_common import sampling, tricks
 from gan_common.doctor import LOOKED_AT
-from gan_common.kernels.normalization import portable
+from gan_common.kernels.portable import portable
 
 FIXED = 64  # latents of the sample grids
 

@@ -118,6 +118,11 @@ class GAN(Drawing, keras.Model):
             self.features = keras.Model(discriminator.input, layer.output)
         self.built = True
 
+    @property
+    def networks(self) -> tuple[keras.Model, keras.Model]:
+        """G and D."""
+        return self.generator, self.discriminator
+
     def call(self, latents: Any, labels: Any = None, training: bool = False) -> Any:
         """Latents (N, latent_dim) → images (N, H, W, C) in [-1, 1]."""
         return self.generator(self.generator_inputs(latents, labels), training=training)

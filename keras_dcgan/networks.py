@@ -15,7 +15,7 @@ from gan_common import tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
-from gan_common.kernels.convolutions import PictureConv2D
+from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
 from gan_common.kernels.normalization import BatchNormalization
 from keras_dcgan.config import PACKED, Config
 
@@ -65,11 +65,11 @@ def dcgan_discriminator(
     _halvings(config, image_shape)
     inputs, x = _discriminator_input(config, image_shape, num_classes)
     filters, side = config.width, config.discriminator_kernel
-    x = _weighted(config, layers.Conv2D(filters, side, 2, "same", kernel_initializer=_weights()))(x)
+    x = _weighted(config, Conv2D(filters, side, 2, "same", kernel_initializer=_weights()))(x)
     x = layers.LeakyReLU(LEAK)(x)
     while x.shape[1] > 4:  # (height, width, filters) → (⌈height / 2⌉, ⌈width / 2⌉, 2·filters)
         filters *= 2
-        convolution = layers.Conv2D(
+        convolution = Conv2D(
             filters, side, 2, "same", use_bias=not _has_norm(config), kernel_initializer=_weights()
         )
         x = _discriminator_norm(config, _weighted(config, convolution)(x))
@@ -123,9 +123,9 @@ def reference_discriminator(
     """The discriminator of jacobgil/keras-dcgan: tanh, max pooling, a dense layer of 1024."""
     inputs, x = _discriminator_input(config, image_shape, num_classes)
     # tanh after pooling is the same as before, for it is monotonic, on a quarter of the numbers.
-    x = _weighted(config, PictureConv2D(64, 5))(x)
+    x = _weighted(config, Conv2D(64, 5, padding="same"))(x)
     x = layers.Activation("tanh")(layers.MaxPooling2D()(x))
-    x = _weighted(config, layers.Conv2D(128, 5))(x)
+    x = _weighted(config, Conv2D(128, 5))(x)
     x = layers.Activation("tanh")(layers.MaxPooling2D()(x))
     x = layers.Flatten()(x)
     x = _weighted(config, layers.Dense(1024, activation="tanh"))(x)
@@ -196,8 +196,8 @@ def _upsampled(config: Config, x: Any, filters: int, use_bias: bool = False) -> 
     """Twice the height and width: by a fractionally-strided convolution, or by pixel shuffle."""
     common = {"padding": "same", "use_bias": use_bias, "kernel_initializer": _weights()}
     if "pixel_shuffle" in config.tricks:
-        return tricks.PixelShuffle(2)(layers.Conv2D(4 * filters, 3, **common)(x))
-    return layers.Conv2DTranspose(filters, 4, 2, **common)(x)
+        return tricks.PixelShuffle(2)(Conv2D(4 * filters, 3, **common)(x))
+    return Conv2DTranspose(filters, 4, 2, **common)(x)
 
 
 def _generator_norm(config: Config, x: Any) -> Any:

@@ -41,7 +41,7 @@ def train(config: Config) -> int:
     import gan_common.quiet  # noqa: F401
     from gan_common import runs
     from gan_common.cli import finish
-    from gan_common.kernels import machine
+    from gan_common.kernels import choice, machine
     from gan_common.runs.recorder import Recorder
     from keras_dcgan import evaluate, models
 
@@ -55,6 +55,7 @@ def train(config: Config) -> int:
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
+    choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
 
     recorder = Recorder(
         run,
@@ -143,7 +144,7 @@ def trial(
         The GAN and its `History`.
     """
     import gan_common.quiet  # noqa: F401
-    from gan_common.kernels import machine
+    from gan_common.kernels import choice, machine
     from gan_common.runs.history import History
     from keras_dcgan import models
 
@@ -157,6 +158,7 @@ def trial(
     gan = models.build(
         config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
     )
+    choice.choose(gan.networks, config.batch_size)
     treatment = None
     if say is not None:
         treatment = watch(gan, dataset, config)

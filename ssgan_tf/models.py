@@ -168,6 +168,15 @@ class SSGAN(Drawing):
 
     # ------------------------------------------------------------- what is drawn and told
 
+    @property
+    def networks(self) -> tuple[keras.Model, ...]:
+        """G and D, and D's EMA teacher if there is one."""
+        return (
+            self.generator,
+            self.discriminator,
+            *([self.teacher.network] if self.teacher else ()),
+        )
+
     def pictures(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Latents (N, latent_dim) → uint8 images (N, H, W, C), averaged weights."""
         with self.averaged():

@@ -16,6 +16,7 @@ from gan_common import tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.errors import UserError
+from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
 from gan_common.kernels.normalization import BatchNormalization
 from gan_common.tricks import WeightNormalization
 from ssgan_tf.config import Config
@@ -145,7 +146,7 @@ def _gray_body(width: int) -> list:
     """(28, 28, 1) → (7, 7, 4·width)."""
 
     def conv(filters: int, kernel: Any, stride: int = 1) -> list:
-        convolution = layers.Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
+        convolution = Conv2D(filters, kernel, stride, "same", kernel_initializer="he_normal")
         return [WeightNormalization(convolution), layers.LeakyReLU(LEAK)]
 
     return [
@@ -167,13 +168,13 @@ def _color_body(config: Config, width: int) -> list:
     """
 
     def conv(filters: int, *pool: Any) -> list:
-        convolution = layers.Conv2D(
+        convolution = Conv2D(
             filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal"
         )
         return [convolution, *pool, _batch_norm(config, momentum=0.9), layers.LeakyReLU(LEAK)]
 
     body = [
-        layers.Conv2D(max(1, 3 * width // 4), 2, padding="same", kernel_initializer="he_normal"),
+        Conv2D(max(1, 3 * width // 4), 2, padding="same", kernel_initializer="he_normal"),
         layers.LeakyReLU(LEAK),
     ]
     for filters in (width, 4 * width, 4 * width):
@@ -205,7 +206,7 @@ def improved_discriminator(
         return Discriminator(body, [SeededGaussianNoise(0.5, table), _logits(num_classes)])
 
     def conv(filters: int, kernel: Any = 3, stride: int = 1, padding: str = "same") -> list:
-        convolution = layers.Conv2D(filters, kernel, stride, padding)
+        convolution = Conv2D(filters, kernel, stride, padding)
         return [normed(convolution), layers.LeakyReLU(LEAK)]
 
     _check_size(config, image_shape, 4)
@@ -236,7 +237,7 @@ def reference_discriminator(
         # As in DCGAN none next to the image; and an instance of one position has no variance.
         normed = bool(body) and (config.norm == "batch" or size > 2)
         kernel = 5 if size > 4 else 3
-        body += [layers.Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
+        body += [Conv2D(filters, kernel, 2, "same", use_bias=not normed)]
         body += [_norm(config, _batch_norm)] if normed else []
         body += [layers.LeakyReLU(LEAK), SeededDropout(0.5)]
         size, filters = -(-size // 2), min(2 * filters, 512)
@@ -303,7 +304,7 @@ def _enlarge(config: Config, filters: int, use_bias: bool) -> keras.layers.Layer
     return keras.Sequential(
         [
             layers.UpSampling2D(2, interpolation="bilinear"),
-            layers.Conv2D(filters, 5, padding="same", use_bias=use_bias),
+            Conv2D(filters, 5, padding="same", use_bias=use_bias),
         ]
     )
 
@@ -357,9 +358,9 @@ def _activated(config: Config, x: Any, activation: str = "relu") -> Any:
 def _doubled(config: Config, filters: int, kernel: int, use_bias: bool) -> keras.layers.Layer:
     """Twice the height and width: by a transposed convolution, or by pixel shuffle."""
     if "pixel_shuffle" in config.tricks:
-        convolution = layers.Conv2D(4 * filters, 3, padding="same", use_bias=use_bias)
+        convolution = Conv2D(4 * filters, 3, padding="same", use_bias=use_bias)
         return keras.Sequential([convolution, tricks.PixelShuffle(2)])
-    return layers.Conv2DTranspose(filters, kernel, 2, "same", use_bias=use_bias)
+    return Conv2DTranspose(filters, kernel, 2, "same", use_bias=use_bias)
 
 
 def _norm(config: Config, batch_norm: Callable, of_vectors: bool = False) -> keras.layers.Layer:

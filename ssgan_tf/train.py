@@ -68,7 +68,7 @@ def train(config: Config) -> int:
 
     import gan_common.quiet  # noqa: F401
     from gan_common.cli import finish
-    from gan_common.kernels import machine
+    from gan_common.kernels import choice, machine
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
 
@@ -94,6 +94,8 @@ def train(config: Config) -> int:
         f"{run.folder}: {kind} on {len(parts.labelled)} labelled and {len(parts.x_unlabelled)} "
         f"unlabelled images of {dataset.name}, {len(parts.x_validation)} for validation"
     )
+    if config.distribute == "none":
+        choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
 
     def interval(epochs: float | None) -> int:
         if epochs is None:
@@ -245,6 +247,7 @@ def trial(
         The SSGAN, its `History`, and the `Parts` of the data that it was given.
     """
     import gan_common.quiet  # noqa: F401
+    from gan_common.kernels import choice
     from gan_common.runs.history import History
     from ssgan_tf import models
 
@@ -253,6 +256,7 @@ def trial(
     gan = models.build(
         config, dataset.image_shape, dataset.num_classes, parts.x_unlabelled[:FIRST_BATCH]
     )
+    choice.choose(gan.networks, config.batch_size)
     history = History(
         steps,
         steps_per_epoch=data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size),

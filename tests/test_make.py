@@ -46,14 +46,35 @@ def test_the_environment_is_made_when_it_is_missing_or_stale_and_not_otherwise(c
     assert "pip install" in plan
 
     (clone / ".venv").mkdir()
-    installed = clone / ".venv" / ".installed"
-    installed.touch()
     later = (clone / "setup.cfg").stat().st_mtime + 10
-    os.utime(installed, (later, later))
+    for seconds, name in enumerate((".installed", ".installed-dev")):
+        installed = clone / ".venv" / name
+        installed.touch()
+        os.utime(installed, (later + seconds, later + seconds))
     assert "venv .venv" not in make(clone, "-n", target)
 
     os.utime(clone / "setup.cfg", (later + 10, later + 10))
     assert "pip install" in make(clone, "-n", target)
+
+
+def test_a_training_installs_no_developers_tools(clone):
+    assert ".[dev]" not in make(clone, "-n", "train-dcgan")
+    assert ".[dev]" in make(clone, "-n", "test")
+
+
+def test_an_installation_that_fails_fails_the_target(clone):
+    (clone / "bin").mkdir()
+    python = clone / "bin" / "python3"
+    python.write_text(
+        "#!/bin/sh\n"
+        'test "$1" = -c && exit 0\n'
+        "mkdir -p .venv/bin && printf '#!/bin/sh\necho Collecting a\nexit 3\n' > .venv/bin/pip\n"
+        "chmod +x .venv/bin/pip\n"
+    )
+    python.chmod(0o755)
+    with pytest.raises(AssertionError, match="Error 3"):
+        make(clone, "train-dcgan", f"PYTHON={python}")
+    assert not (clone / ".venv" / ".installed").exists()
 
 
 def test_more_flags_reach_the_training(clone):

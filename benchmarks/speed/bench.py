@@ -1,20 +1,23 @@
 """How fast, beside what a person would use instead and what the machine can do.
 
     python -m benchmarks.speed.bench                         all sections, then results/bench.json
-    python -m benchmarks.speed.bench --only dcgan,generate   some of them
+    python -m benchmarks.speed.bench --only dcgan64,generate some of them
+    python -m benchmarks.speed.bench --avx2                  no instruction beyond AVX2, as on most laptops
 
 Everything runs on the cores of this machine.  What is compared takes turns, each in a process of its own,
 and every number is the median over the rounds.  The machine should have nothing else to do.
 
-Sections: dcgan, ssgan, generate, start, ring.
+Sections: reference, dcgan28, dcgan32 and dcgan64 (images/s of a training step, in float32 and where the
+processor has it in bfloat16), ssgan, generate, start, ring.
 """
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import json
 import os
-import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -25,19 +28,48 @@ from pathlib import Path
 from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
+from gan_common.kernels import machine
 
-SECTIONS = ("dcgan", "ssgan", "generate", "start", "ring")
+# section → preset of keras_dcgan, images, batch
+STEPS = {
+    "reference": ("reference", (28, 28, 1), 128),
+    "dcgan28": ("dcgan", (28, 28, 1), 64),
+    "dcgan32": ("dcgan", (32, 32, 3), 64),
+    "dcgan64": ("dcgan", (64, 64, 3), 64),
+}
+SECTIONS = (*STEPS, "ssgan", "generate", "start", "ring")
+# What keeps the libraries to AVX2: TensorFlow's and PyTorch's oneDNN, PyTorch's own kernels, and MKL.
+AVX2 = {
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 RING_STEPS = 25_000
 
 # name → (what, required, goal, whether less is better)
 TARGETS = {
-    "dcgan_over_plain": ("DCGAN over the plain Keras loop", 3.5, 5, False),
-    "dcgan_over_torch": ("DCGAN over the faster PyTorch", 1.4, 2, False),
-    "dcgan_utilisation_float32": ("DCGAN in float32, of sgemm's peak", 0.75, 0.85, False),
+    "reference_float32_over_plain": (
+        "reference over the straight Keras port, float32",
+        2.5,
+        3.5,
+        False,
+    ),
+    "reference_bfloat16_over_plain": ("… bfloat16", 3.5, 5, False),
+    **{
+        f"{name}_{precision}_over_torch": (
+            f"{name} over the fastest PyTorch, {precision}",
+            bound,
+            2,
+            False,
+        )
+        for name in ("dcgan28", "dcgan32", "dcgan64")
+        for precision, bound in (("float32", 1.3), ("bfloat16", 1.5))
+    },
+    "dcgan64_float32_of_peak": ("dcgan64 in float32, of sgemm's peak", 0.6, 0.8, False),
     "improved_mnist_over_plain": ("Improved GAN, MNIST nets, over plain", 1.5, 2.5, False),
     "improved_cifar10_over_plain": ("Improved GAN, CIFAR-10 nets, over plain", 1.3, 2, False),
     "ring_seconds": (f"ring, {RING_STEPS:,} steps, s", 60, 30, True),
-    "start_over_imports": ("start to first step, over the imports", 3, 2, True),
+    "start_over_imports": ("start to first step, over the imports", 2.1, 1.5, True),
     "generate_over_predict": ("10,000 images over predict", 2, 4, False),
 }
 
@@ -49,9 +81,9 @@ class Options:
     only: tuple[str, ...] = flag(SECTIONS, f"sections: {', '.join(SECTIONS)}")
     rounds: int = flag(5, "turns of each", lower=1)
     seconds: float = flag(4, "of each turn", lower=0)
-    batch_size: int = flag(128, "of the DCGAN", lower=2)
     generated: int = flag(10_000, "images in section generate", lower=1)
     ring_steps: int = flag(5000, "steps of each turn in section ring", lower=1)
+    avx2: bool = flag(False, "keep all libraries to AVX2, as on a processor without AVX-512")
     json: str = flag("results/bench.json", "file for the numbers")
 
 
@@ -66,7 +98,10 @@ def _main(argv) -> None:
         if name not in SECTIONS:
             raise UserError(f"--only {name}: the sections are {', '.join(SECTIONS)}")
     started = time.perf_counter()
-    sections = dict(zip(SECTIONS, (_dcgan, _ssgan, _generate, _start, _ring), strict=True))
+    if options.avx2:
+        os.environ.update(AVX2)
+    steps = {name: functools.partial(_step, name) for name in STEPS}
+    sections = {**steps, "ssgan": _ssgan, "generate": _generate, "start": _start, "ring": _ring}
     measured: dict[str, dict] = {}
     for name in (name for name in SECTIONS if name in options.only):
         measured[name] = sections[name](options)
@@ -100,14 +135,9 @@ def _command(options: Options) -> str:
 
 
 def _machine() -> dict:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-        model = next(line.split(":")[1] for line in text.splitlines() if "model name" in line)
-    except (OSError, StopIteration):
-        model = platform.processor()
     load = os.getloadavg()[0]
     cores = len(os.sched_getaffinity(0))
-    return {"processor": model.strip(), "cores": cores, "load": round(load, 2)}
+    return {"processor": machine.description(), "cores": cores, "load": round(load, 2)}
 
 
 def _target(name: str, value: float) -> dict:
@@ -170,57 +200,67 @@ def take_turns(makers: dict[str, tuple[str, dict]], rounds: int, seconds: float)
     return {**medians, "rounds": rates}
 
 
-def _has_torch() -> bool:
-    return importlib.util.find_spec("torch") is not None
-
-
 # ---------------------------------------------------------------------------------- sections
 
 
-def _dcgan(options: Options) -> dict:
-    size = {"batch_size": options.batch_size}
-    makers = {
-        "plain_loop": ("plain_loop", size),
-        "tutorial_step": ("tutorial_step", size),
-        "ours": ("keras_dcgan", size),
-        "ours_float32": ("keras_dcgan", {**size, "precision": "float32"}),
-        "sgemm": ("gemm", {"dtype": "float32"}),
-        "bfloat16_gemm": ("gemm", {"dtype": "bfloat16"}),
-    }
-    if _has_torch():
-        makers |= {
-            "torch_eager": ("torch_step", size),
-            "torch_channels_last_bfloat16": ("torch_step", {**size, "fast": True}),
-            "torch_sgemm": ("gemm", {"dtype": "float32", "library": "torch"}),
-            "torch_bfloat16_gemm": ("gemm", {"dtype": "bfloat16", "library": "torch"}),
+def _step(name: str, options: Options) -> dict:
+    """A training step of one preset, beside other ways to the same networks, in each precision."""
+    preset, image_shape, batch_size = STEPS[name]
+    ours = {"preset": preset, "image_shape": image_shape, "batch_size": batch_size}
+    ports = {"networks": preset, "image_shape": image_shape, "batch_size": batch_size}
+    flops = step_flops(name)
+    found: dict = {f"{name}_flops_per_image": flops}
+    for precision in _precisions(options):
+        makers = {
+            "ours": ("keras_dcgan", {**ours, "precision": precision}),
+            "gemm": ("gemm", {"dtype": precision}),
+            "plain": ("plain_loop", ports),
+            "tutorial": ("tutorial_step", ports),
         }
-    rates = take_turns(makers, options.rounds, options.seconds)
-    flops = _reference_flops()
-    peak = max(v for k, v in rates.items() if k in ("sgemm", "torch_sgemm"))
-    peak_bfloat16 = max(v for k, v in rates.items() if k.endswith("bfloat16_gemm"))
-    found = {
-        **rates,
-        "flops_per_image": flops,
-        "dcgan_over_plain": rates["ours"] / rates["plain_loop"],
-        "dcgan_over_tutorial": rates["ours"] / rates["tutorial_step"],
-        "dcgan_utilisation_float32": rates["ours_float32"] * flops / peak,
-        "dcgan_utilisation_of_bfloat16_peak": rates["ours"] * flops / peak_bfloat16,
-    }
-    if _has_torch():
-        torch = max(rates["torch_eager"], rates["torch_channels_last_bfloat16"])
-        found["dcgan_over_torch"] = rates["ours"] / torch
+        if importlib.util.find_spec("torch") is not None:
+            makers |= _torch_makers(ports, precision)
+            makers["torch_gemm"] = ("gemm", {"dtype": precision, "library": "torch"})
+        rates = take_turns(makers, options.rounds, options.seconds)
+        of_torch = [v for k, v in rates.items() if k.startswith("torch") and k != "torch_gemm"]
+        peak = max(rates["gemm"], rates.get("torch_gemm", 0.0))
+        ratios = {
+            "over_plain": rates["ours"] / rates["plain"],
+            "over_tutorial": rates["ours"] / rates["tutorial"],
+            "of_peak": rates["ours"] * flops / peak,
+        }
+        if of_torch:
+            ratios["over_torch"] = rates["ours"] / max(of_torch)
+        found |= {f"{name}_{precision}_{key}": value for key, value in (rates | ratios).items()}
     return found
 
 
-def _reference_flops() -> int:
-    """Of a training step of keras-dcgan's networks on one real image, counted from the layers."""
+def _torch_makers(ports: dict, precision: str) -> dict[str, tuple[str, dict]]:
+    bfloat16 = {"bfloat16": precision == "bfloat16"}
+    last = {**ports, **bfloat16, "channels_last": True}
+    makers = {
+        "torch_eager": ("torch_step", {**ports, **bfloat16}),
+        "torch_channels_last": ("torch_step", last),
+    }
+    if shutil.which("g++") or shutil.which("clang++"):
+        makers["torch_compiled"] = ("torch_step", {**last, "compiled": True})
+    return makers
+
+
+def _precisions(options: Options) -> list[str]:
+    own = machine.choose_precision("auto")
+    return ["float32"] if options.avx2 or own == "float32" else ["float32", own]
+
+
+def step_flops(name: str) -> int:
+    """Of a training step of a section on one real image, counted from the plain layers."""
     import gan_common.quiet  # noqa: F401
     from benchmarks.speed import flops, keras_ports
 
-    generator, discriminator = keras_ports.generator(), keras_ports.discriminator()
+    preset, image_shape, _ = STEPS[name]
+    generator, discriminator, _ = keras_ports.NETWORKS[preset]
     return flops.step_flops(
-        flops.chain_flops(generator.layers, (None, keras_ports.LATENT_DIM)),
-        flops.chain_flops(discriminator.layers, (None, 28, 28, 1)),
+        flops.chain_flops(generator(image_shape).layers, (None, keras_ports.LATENT_DIM)),
+        flops.chain_flops(discriminator(image_shape).layers, (None, *image_shape)),
     )
 
 

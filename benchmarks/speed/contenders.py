@@ -75,7 +75,7 @@ class Turns:
 def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     """This project's training, as `keras_dcgan.train` runs it."""
     import gan_common.quiet  # noqa: F401
-    from gan_common.kernels import machine
+    from gan_common.kernels import choice, machine
     from keras_dcgan import models
     from keras_dcgan.config import resolve
     from keras_dcgan.train import fit
@@ -85,32 +85,33 @@ def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     dataset = _dataset(image_shape, count)
     first_batch = dataset.x_train[: config.batch_size]
     gan = models.build(config, dataset.image_shape, dataset.num_classes, first_batch)
+    choice.choose(gan.networks, config.batch_size)
     turns = Turns(lambda recorder: fit(gan, dataset, config, recorder))
     return lambda: turns.go_on(steps), steps * config.batch_size
 
 
-def plain_loop(batch_size=128, image_shape=(28, 28, 1)):
+def plain_loop(batch_size=128, image_shape=(28, 28, 1), networks="reference"):
     """The repository's loop in Keras 3."""
     import gan_common.quiet  # noqa: F401
     from benchmarks.speed.keras_ports import PlainLoop
 
-    return PlainLoop(_pictures(image_shape)[0], batch_size).step, batch_size
+    return PlainLoop(_pictures(image_shape)[0], batch_size, networks).step, batch_size
 
 
-def tutorial_step(batch_size=128, image_shape=(28, 28, 1)):
+def tutorial_step(batch_size=128, image_shape=(28, 28, 1), networks="reference"):
     """The step of TensorFlow's tutorial."""
     import gan_common.quiet  # noqa: F401
     from benchmarks.speed.keras_ports import TutorialStep
 
-    trainer = TutorialStep(_pictures(image_shape)[0], batch_size)
+    trainer = TutorialStep(_pictures(image_shape)[0], batch_size, networks)
     return lambda: [float(loss) for loss in trainer.step()], batch_size
 
 
-def torch_step(batch_size=128, fast=False, image_shape=(28, 28, 1)):
-    """PyTorch, eager float32 or channels-last bfloat16."""
+def torch_step(batch_size=128, image_shape=(28, 28, 1), **given):
+    """PyTorch; see `TorchStep`."""
     from benchmarks.speed.torch_ports import TorchStep
 
-    return TorchStep(_pictures(image_shape)[0], batch_size, fast).step, batch_size
+    return TorchStep(_pictures(image_shape)[0], batch_size, **given).step, batch_size
 
 
 # ---------------------------------------------------------------------------------- SSGAN
@@ -127,7 +128,7 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     if replicas is not None:
         _devices(replicas)
         given = {"distribute": "mirrored" if replicas > 1 else "none", **given}
-    from gan_common.kernels import machine
+    from gan_common.kernels import choice, machine
     from ssgan_tf import models
     from ssgan_tf.config import resolve
     from ssgan_tf.distribute import make_strategy
@@ -145,6 +146,8 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
     strategy = make_strategy(config)
     with strategy.scope():
         gan = models.build(config, dataset.image_shape, 10, parts.x_unlabelled[:FIRST_BATCH])
+    if config.distribute == "none":
+        choice.choose(gan.networks, config.batch_size)
     turns = Turns(lambda recorder: fit(gan, parts, config, recorder, strategy))
     return lambda: turns.go_on(steps), steps * config.batch_size
 
@@ -175,9 +178,9 @@ def improved_plain(batch_size=100, image_shape=(28, 28, 1)):
 def keras_predict(count=10_000, image_shape=(28, 28, 1)):
     """Keras's `predict` of the repository's generator, at its default batch."""
     import gan_common.quiet  # noqa: F401
-    from benchmarks.speed.keras_ports import LATENT_DIM, generator
+    from benchmarks.speed.keras_ports import LATENT_DIM, reference_generator
 
-    net = generator(tuple(image_shape))
+    net = reference_generator(tuple(image_shape))
     latents = np.random.default_rng(0).uniform(-1, 1, (count, LATENT_DIM)).astype(np.float32)
 
     def step():

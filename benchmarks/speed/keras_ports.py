@@ -1,7 +1,7 @@
-"""What a person would write instead: jacobgil/keras-dcgan in Keras 3, as plainly as it can be done.
+"""What a person would write instead, with Keras's own layers, as plainly as it can be done.
 
-The networks are those of the preset `reference`, with `UpSampling2D` and `Conv2D` where that has
-`UpsampleConv2D`.  Both steps compute in float32.
+`reference` is jacobgil/keras-dcgan in Keras 3, with `UpSampling2D` and `Conv2D` where the preset has
+`UpsampleConv2D`; `dcgan` is Radford et al. 2015 at the preset's width.  Both steps compute in float32.
 """
 
 import keras
@@ -12,7 +12,10 @@ from keras import layers
 LATENT_DIM = 100
 
 
-def generator(image_shape=(28, 28, 1)) -> keras.Sequential:
+WIDTH = 32  # filters of the first layer of `dcgan`'s D
+
+
+def reference_generator(image_shape=(28, 28, 1)) -> keras.Sequential:
     """Latents (N, 100) → images in [-1, 1]."""
     height, width, channels = image_shape
     return keras.Sequential(
@@ -31,7 +34,7 @@ def generator(image_shape=(28, 28, 1)) -> keras.Sequential:
     )
 
 
-def discriminator(image_shape=(28, 28, 1), activation=None) -> keras.Sequential:
+def reference_discriminator(image_shape=(28, 28, 1), activation=None) -> keras.Sequential:
     """Images → one logit, or with `activation="sigmoid"` one probability."""
     return keras.Sequential(
         [
@@ -47,8 +50,52 @@ def discriminator(image_shape=(28, 28, 1), activation=None) -> keras.Sequential:
     )
 
 
+def halvings(side: int) -> tuple[int, int]:
+    """How often a side is halved until it is 4 to 7, and what is left."""
+    times = 0
+    while side >= 8 and side % 2 == 0:
+        side, times = side // 2, times + 1
+    return times, side
+
+
+def dcgan_generator(image_shape=(28, 28, 1)) -> keras.Sequential:
+    """Latents (N, 100) → images in [-1, 1]."""
+    times, side = halvings(image_shape[0])
+    filters = 2 * WIDTH * 2 ** (times - 1)
+    stack = [layers.Dense(side * side * filters, use_bias=False)]
+    stack += [layers.Reshape((side, side, filters)), layers.BatchNormalization(), layers.ReLU()]
+    for _ in range(times - 1):
+        filters //= 2
+        stack += [layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)]
+        stack += [layers.BatchNormalization(), layers.ReLU()]
+    last = layers.Conv2DTranspose(image_shape[-1], 4, 2, "same", activation="tanh")
+    return keras.Sequential([keras.Input((LATENT_DIM,)), *stack, last])
+
+
+def dcgan_discriminator(image_shape=(28, 28, 1), activation=None) -> keras.Sequential:
+    """Images → one logit, or with `activation="sigmoid"` one probability."""
+    filters, side = WIDTH, -(-image_shape[0] // 2)
+    stack = [layers.Conv2D(filters, 4, 2, "same"), layers.LeakyReLU(0.2)]
+    while side > 4:
+        filters, side = 2 * filters, -(-side // 2)
+        stack += [layers.Conv2D(filters, 4, 2, "same", use_bias=False)]
+        stack += [layers.BatchNormalization(), layers.LeakyReLU(0.2)]
+    stack += [layers.GlobalAveragePooling2D(), layers.Dense(1, activation=activation)]
+    return keras.Sequential([keras.Input(image_shape), *stack])
+
+
 def _sgd():
     return keras.optimizers.SGD(5e-4, momentum=0.9, nesterov=True)
+
+
+def _adam():
+    return keras.optimizers.Adam(2e-4, beta_1=0.5)
+
+
+NETWORKS = {
+    "reference": (reference_generator, reference_discriminator, _sgd),
+    "dcgan": (dcgan_generator, dcgan_discriminator, _adam),
+}
 
 
 class PlainLoop:
@@ -57,16 +104,18 @@ class PlainLoop:
     Args:
         pictures: uint8 (N, H, W, C).
         batch_size: real images in a step.
+        networks: a key of NETWORKS.
     """
 
-    def __init__(self, pictures, batch_size: int = 128):
+    def __init__(self, pictures, batch_size: int = 128, networks: str = "reference"):
         self.pictures = pictures.astype(np.float32) / 127.5 - 1
         self.batch_size, self.next_row = batch_size, 0
         shape = pictures.shape[1:]
+        generator, discriminator, optimizer = NETWORKS[networks]
         self.generator, self.discriminator = generator(shape), discriminator(shape, "sigmoid")
-        self.discriminator.compile(_sgd(), "binary_crossentropy")
+        self.discriminator.compile(optimizer(), "binary_crossentropy")
         self.stacked = keras.Sequential([self.generator, self.discriminator])
-        self.stacked.compile(_sgd(), "binary_crossentropy")
+        self.stacked.compile(optimizer(), "binary_crossentropy")
 
     def step(self) -> tuple[float, float]:
         """One step of D and one of G; their losses."""
@@ -94,13 +143,15 @@ class TutorialStep:
     Args:
         pictures: uint8 (N, H, W, C).
         batch_size: real images in a step.
+        networks: a key of NETWORKS.
     """
 
-    def __init__(self, pictures, batch_size: int = 128):
+    def __init__(self, pictures, batch_size: int = 128, networks: str = "reference"):
         shape = pictures.shape[1:]
         self.batch_size = batch_size
+        generator, discriminator, optimizer = NETWORKS[networks]
         self.generator, self.discriminator = generator(shape), discriminator(shape)
-        self.g_optimizer, self.d_optimizer = _sgd(), _sgd()
+        self.g_optimizer, self.d_optimizer = optimizer(), optimizer()
         self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
         scaled = pictures.astype(np.float32) / 127.5 - 1
         batches = tf.data.Dataset.from_tensor_slices(scaled).shuffle(len(scaled)).repeat()

@@ -1,4 +1,4 @@
-"""The networks of jacobgil/keras-dcgan in PyTorch, and the step of PyTorch's DCGAN example.
+"""The same networks in PyTorch, and the step of PyTorch's DCGAN example.
 
 Only imported when the extra `bench` is installed.
 """
@@ -8,9 +8,10 @@ import torch
 from torch import nn
 
 LATENT_DIM = 100
+WIDTH = 32  # filters of the first layer of `dcgan`'s D
 
 
-def generator(side: int = 28, channels: int = 1) -> nn.Sequential:
+def reference_generator(side: int = 28, channels: int = 1) -> nn.Sequential:
     """Latents (N, 100) → images (N, C, H, W) in [-1, 1]."""
     small = side // 4
     return nn.Sequential(
@@ -29,7 +30,7 @@ def generator(side: int = 28, channels: int = 1) -> nn.Sequential:
     )
 
 
-def discriminator(side: int = 28, channels: int = 1) -> nn.Sequential:
+def reference_discriminator(side: int = 28, channels: int = 1) -> nn.Sequential:
     """Images (N, C, H, W) → one logit."""
     left = (side // 2 - 4) // 2
     return nn.Sequential(
@@ -46,36 +47,94 @@ def discriminator(side: int = 28, channels: int = 1) -> nn.Sequential:
     )
 
 
+def dcgan_generator(side: int = 28, channels: int = 1) -> nn.Sequential:
+    """Latents (N, 100) → images (N, C, H, W) in [-1, 1]."""
+    filters = WIDTH
+    while side >= 8 and side % 2 == 0:
+        side, filters = side // 2, 2 * filters
+    stack = [nn.Linear(LATENT_DIM, filters * side * side, bias=False)]
+    stack += [nn.Unflatten(1, (filters, side, side)), nn.BatchNorm2d(filters), nn.ReLU()]
+    while filters > 2 * WIDTH:
+        stack += [nn.ConvTranspose2d(filters, filters // 2, 4, 2, 1, bias=False)]
+        filters //= 2
+        stack += [nn.BatchNorm2d(filters), nn.ReLU()]
+    return nn.Sequential(*stack, nn.ConvTranspose2d(filters, channels, 4, 2, 1), nn.Tanh())
+
+
+def dcgan_discriminator(side: int = 28, channels: int = 1) -> nn.Sequential:
+    """Images (N, C, H, W) → one logit."""
+    stack, filters, side = (
+        [nn.Conv2d(channels, WIDTH, 4, 2, 1), nn.LeakyReLU(0.2)],
+        WIDTH,
+        side // 2,
+    )
+    while side > 4:
+        # An odd side gets a column of zeros more behind it, as TensorFlow's "same" has it.
+        stack += [nn.ZeroPad2d((1, 2, 1, 2))] if side % 2 else []
+        padding = 0 if side % 2 else 1
+        stack += [nn.Conv2d(filters, 2 * filters, 4, 2, padding, bias=False)]
+        filters, side = 2 * filters, -(-side // 2)
+        stack += [nn.BatchNorm2d(filters), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*stack, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(filters, 1))
+
+
+def _sgd(network):
+    return torch.optim.SGD(network.parameters(), lr=5e-4, momentum=0.9, nesterov=True)
+
+
+def _adam(network):
+    return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+
+
+NETWORKS = {
+    "reference": (reference_generator, reference_discriminator, _sgd),
+    "dcgan": (dcgan_generator, dcgan_discriminator, _adam),
+}
+
+
 class TorchStep:
     """D on a real and on a generated batch, then G through the new D.
 
     Args:
         pictures: uint8 (N, H, W, C).
         batch_size: real images in a step.
-        fast: channels-last, with bfloat16 products by autocast; else eager float32.
+        networks: a key of NETWORKS.
+        channels_last: the layout in memory; else PyTorch's own.
+        bfloat16: products in bfloat16 by autocast; else float32.
+        compiled: both networks by `torch.compile`, which needs a C++ compiler.
     """
 
-    def __init__(self, pictures, batch_size: int = 128, fast: bool = False):
+    def __init__(
+        self,
+        pictures,
+        batch_size: int = 128,
+        networks: str = "reference",
+        channels_last: bool = False,
+        bfloat16: bool = False,
+        compiled: bool = False,
+    ):
         torch.manual_seed(1)
         _, side, _, channels = pictures.shape
         scaled = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).astype(np.float32)
         self.images = torch.from_numpy(scaled / 127.5 - 1)
-        self.batch_size, self.fast, self.next_row = batch_size, fast, 0
+        self.batch_size, self.bfloat16, self.next_row = batch_size, bfloat16, 0
+        generator, discriminator, optimizer = NETWORKS[networks]
         self.generator, self.discriminator = (
             generator(side, channels),
             discriminator(side, channels),
         )
-        if fast:
-            self.generator.to(memory_format=torch.channels_last)
-            self.discriminator.to(memory_format=torch.channels_last)
+        if channels_last:
+            for kept in (self.generator, self.discriminator):
+                kept.to(memory_format=torch.channels_last)
             self.images = self.images.to(memory_format=torch.channels_last)
-        common = {"lr": 5e-4, "momentum": 0.9, "nesterov": True}
-        self.g_optimizer = torch.optim.SGD(self.generator.parameters(), **common)
-        self.d_optimizer = torch.optim.SGD(self.discriminator.parameters(), **common)
+        self.g_optimizer, self.d_optimizer = map(optimizer, (self.generator, self.discriminator))
+        if compiled:
+            self.generator = torch.compile(self.generator)
+            self.discriminator = torch.compile(self.discriminator)
 
     def step(self) -> tuple[float, float]:
         """One step of D and one of G; their losses."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.fast):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             return self._step()
 
     def _step(self):

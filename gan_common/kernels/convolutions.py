@@ -1,66 +1,94 @@
-"""A convolution of images whose gradient towards the images is cheap."""
+"""Keras's convolutions, whose operations take the form that is fastest on the processor at hand.
 
-from collections.abc import Callable
+They are Keras's layers: arguments, weights, and to rounding the numbers.  `forms` says which form each
+operation takes; it is Keras's own until `gan_common.kernels.choice` has set it.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from gan_common.kernels.forms import PLAIN, Geometry, Work, convolution, transposed_convolution
 
-@tf.custom_gradient
-def picture_convolution(pictures: Any, kernel: Any) -> tuple[tf.Tensor, Callable]:
-    """`tf.nn.conv2d(pictures, kernel, 1, "SAME")`, with another way to the gradient of the images.
+register = keras.saving.register_keras_serializable(package="gan_common")
 
-    oneDNN computes that gradient as if there were 16 channels, however few there are.  Here it is one matrix
-    product, kernel · gradient, whose rows (one for each tap and channel) are added up, each shifted by
-    its tap.  The sums are in float32.
 
-    Args:
-        pictures: (N, H, W, C) with few channels.
-        kernel: (k, l, C, filters).
+def _geometry(layer: keras.layers.Layer, inputs: Any) -> Geometry | None:
+    """The layer's geometry; None where Keras's form is the only one."""
+    rows, columns = layer.kernel_size
+    simple = rows == columns and len({*layer.strides}) == 1 and {*layer.dilation_rate} == {1}
+    simple &= layer.data_format == "channels_last" and layer.padding in ("same", "valid")
+    simple &= getattr(layer, "groups", 1) == 1 and not getattr(layer, "output_padding", None)
+    if not simple or None in inputs.shape[1:]:
+        return None
+    return Geometry(rows, layer.strides[0], layer.padding)
 
-    Returns:
-        (N, H, W, filters).
+
+@register
+class Conv2D(keras.layers.Conv2D):
+    """`keras.layers.Conv2D`.
+
+    Attributes:
+        forms: see `gan_common.kernels.forms`.
     """
-    rows, columns, channels, filters = kernel.shape
 
-    def gradient(upstream: Any) -> Any:
-        of_kernel = tf.compat.v1.nn.conv2d_backprop_filter(
-            pictures, kernel.shape, upstream, [1, 1, 1, 1], "SAME"
-        )
-        n, height, width = tf.unstack(tf.shape(pictures)[:3])
-        taps = tf.matmul(
-            tf.reshape(kernel, (-1, filters)), tf.reshape(upstream, (-1, filters)), transpose_b=True
-        )
-        taps = tf.reshape(tf.cast(taps, tf.float32), (rows, columns, channels, n, height, width))
-        around = [(0, 0), (0, 0), (rows - 1,) * 2, (columns - 1,) * 2]
-        shifted = [
-            tf.slice(
-                tf.pad(taps[i, j], around),
-                [0, 0, rows - 1 + (rows - 1) // 2 - i, columns - 1 + (columns - 1) // 2 - j],
-                [channels, n, height, width],
-            )
-            for i in range(rows)
-            for j in range(columns)
-        ]
-        of_pictures = tf.transpose(tf.add_n(shifted), (1, 2, 3, 0))
-        return tf.cast(of_pictures, pictures.dtype), of_kernel
+    forms = PLAIN
 
-    return tf.nn.conv2d(pictures, kernel, 1, "SAME"), gradient
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights."""
+        super().build(input_shape)
+        self._images = keras.KerasTensor(input_shape)
 
-
-@keras.saving.register_keras_serializable(package="gan_common")
-class PictureConv2D(keras.layers.Conv2D):
-    """`Conv2D` with stride 1 and "same" padding, for a network's first layer: see `picture_convolution`."""
-
-    def __init__(self, filters: int, kernel_size: Any, **kwargs: Any) -> None:
-        super().__init__(filters, kernel_size, **{**kwargs, "padding": "same"})
-        if self.strides != (1, 1) or self.dilation_rate != (1, 1) or self.groups != 1:
-            raise ValueError(
-                "PictureConv2D knows no strides, dilation or groups. "
-                f"Received: strides={self.strides}"
-            )
+    def work(self, count: int) -> Work | None:
+        """What a call with `count` images computes; None where Keras's form is the only one."""
+        geometry = _geometry(self, self._images)
+        if geometry is None:
+            return None
+        images = (count, *self._images.shape[1:])
+        return Work(images, self.filters, geometry, self.compute_dtype)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> tf.Tensor:
-        """As `Conv2D` does, with another gradient."""
-        return picture_convolution(inputs, tf.convert_to_tensor(kernel))
+        """As Keras's, in these forms."""
+        geometry = _geometry(self, inputs)
+        if self.forms == PLAIN or geometry is None:
+            return super().convolution_op(inputs, kernel)
+        kernel = tf.cast(tf.convert_to_tensor(kernel), inputs.dtype)
+        return convolution(inputs, kernel, geometry, self.forms)
+
+
+@register
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """`keras.layers.Conv2DTranspose`.
+
+    Attributes:
+        forms: those of the convolution that leads from its result to its input.
+    """
+
+    forms = PLAIN
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights."""
+        super().build(input_shape)
+        self._images = keras.KerasTensor(self.compute_output_shape(input_shape))
+
+    def work(self, count: int) -> Work | None:
+        """What a call with `count` inputs computes; None where Keras's form is the only one."""
+        geometry = _geometry(self, self._images)
+        if geometry is None:
+            return None
+        images = (count, *self._images.shape[1:])
+        return Work(images, self.kernel.shape[-1], geometry, self.compute_dtype)
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """As Keras's, in these forms."""
+        geometry = _geometry(self, inputs)
+        if self.forms == PLAIN or geometry is None:
+            return super().call(inputs)
+        kernel = tf.cast(tf.convert_to_tensor(self.kernel), inputs.dtype)
+        size = self.compute_output_shape(inputs.shape)[1:3]
+        outputs = transposed_convolution(inputs, kernel, size, geometry, self.forms)
+        if self.use_bias:
+            outputs += tf.cast(tf.convert_to_tensor(self.bias), outputs.dtype)
+        return self.activation(outputs)

@@ -1,5 +1,6 @@
 """What the machine at hand computes well."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -27,3 +28,21 @@ def choose_precision(precision: str) -> str:
         return "float32"
     fast = {"avx512_bf16", "amx_bf16"} if platform.machine() == "x86_64" else {"bf16"}
     return "bfloat16" if fast & set(flags) else "float32"
+
+
+def description() -> str:
+    """Processor, threads, versions: what a measured time depends on."""
+    import tensorflow as tf
+
+    cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "all instructions")
+    return f"{processor()}, {os.cpu_count()} cores, {cap}, TensorFlow {tf.__version__}"
+
+
+def processor() -> str:
+    """The processor's name, as the operating system tells it."""
+    try:
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next(line.split(":", 1)[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return name.strip()

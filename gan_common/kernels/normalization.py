@@ -66,26 +66,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return False
         last = self.axis in (-1, 3)
         return len(inputs.shape) == 4 and last and self.scale and self.center
-
-
-def portable(model: keras.Model) -> keras.Model:
-    """The model with Keras's own layers in place of the above: a file of it needs Keras alone.
-
-    Args:
-        model: built.  One that is not functional, or has none of these layers, is returned as it is.
-    """
-    functional = isinstance(model, keras.Model) and hasattr(model, "inputs") and model.inputs
-    if not functional or not any(isinstance(layer, BatchNormalization) for layer in model.layers):
-        return model
-
-    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
-        made = (
-            keras.layers.BatchNormalization
-            if isinstance(layer, BatchNormalization)
-            else type(layer)
-        )
-        return made.from_config(layer.get_config())
-
-    clone = keras.models.clone_model(model, clone_function=own)
-    clone.set_weights(model.get_weights())
-    return clone

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common.arguments import check_positive_int
+from gan_common.kernels.forms import PLAIN, Geometry, Work, convolution
 
 
 class _Fold(NamedTuple):
@@ -83,6 +84,7 @@ class UpsampleConv2D(keras.layers.Layer):
     Attributes:
         kernel: (kernel height, kernel width, channels, filters): the kernel of the `Conv2D`.
         bias: (filters,), or None.
+        forms: of the convolution on the small image, see `gan_common.kernels.forms`.
 
     Call arguments:
         inputs: (batch, height, width, channels).
@@ -95,6 +97,8 @@ class UpsampleConv2D(keras.layers.Layer):
 
     Source: Shi et al. 2016 (1609.05158), section 2.2, for the sub-pixel form.
     """
+
+    forms = PLAIN
 
     def __init__(
         self,
@@ -138,7 +142,22 @@ class UpsampleConv2D(keras.layers.Layer):
             self.bias = self.add_weight(
                 (self.filters,), initializer=self.bias_initializer, name="bias"
             )
+        self._images = keras.KerasTensor(input_shape)
         self._folds = tuple(_fold(k, self.scale) for k in self.kernel_size)
+
+    def _geometry(self) -> Geometry | None:
+        """Of the convolution on the small image, if it is a plain "same" one; None if not."""
+        rows, columns = self._folds
+        sizes = {len(rows.taps), len(columns.taps)}
+        plain = rows.padding == columns.padding == (1, 1) and sizes == {3}
+        return Geometry(3, 1, "same") if plain else None
+
+    def work(self, count: int) -> Work | None:
+        """What a call with `count` inputs computes; None where the library's form is the only one."""
+        geometry, images = self._geometry(), self._images.shape[1:]
+        if geometry is None or None in images:
+            return None
+        return Work((count, *images), self.scale**2 * self.filters, geometry, self.compute_dtype)
 
     def _folded_kernel(self) -> tf.Tensor:
         """(size, size, channels, scale² · filters), one matrix product away from the kernel."""
@@ -156,8 +175,8 @@ class UpsampleConv2D(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         rows, columns = self._folds
         kernel = tf.cast(self._folded_kernel(), inputs.dtype)
-        if rows.padding == columns.padding == (1, 1) and kernel.shape[:2] == (3, 3):
-            outputs = tf.nn.conv2d(inputs, kernel, 1, "SAME")
+        if geometry := self._geometry():
+            outputs = convolution(inputs, kernel, geometry, self.forms)
         else:
             # Given these paddings, conv2d would in bfloat16 take a hundred times as long for its gradient.
             padded = tf.pad(inputs, [(0, 0), rows.padding, columns.padding, (0, 0)])

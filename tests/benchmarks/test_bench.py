@@ -40,11 +40,11 @@ def test_operations_of_a_step_by_hand():
 
 def test_keras_dcgans_networks_have_the_operations_that_are_known():
     """About 0.78 GFLOP in the plain loop: a forward pass of G more than the step here, less what it skips."""
-    here = bench._reference_flops()
+    here = bench.step_flops("reference")
     assert here == pytest.approx(0.68e9, rel=0.01)
     config = resolve({"preset": "reference"})
     ours = networks.reference_generator(config, (28, 28, 1))
-    plain = keras_ports.generator()
+    plain = keras_ports.reference_generator()
     assert flops.chain_flops(ours.layers, (None, 100)) == flops.chain_flops(
         plain.layers, (None, 100)
     )
@@ -53,14 +53,80 @@ def test_keras_dcgans_networks_have_the_operations_that_are_known():
 def test_the_ports_networks_are_those_of_reference():
     config = resolve({"preset": "reference", "precision": "float32"})
     ours = networks.reference_discriminator(config, (28, 28, 1))
-    plain = keras_ports.discriminator()
+    plain = keras_ports.reference_discriminator()
     plain.set_weights(ours.get_weights())
     images = tricks.scale_images(PICTURES)
     np.testing.assert_allclose(ours(images), plain(images), rtol=1e-4, atol=1e-5)
-    ours, plain = networks.reference_generator(config, (28, 28, 1)), keras_ports.generator()
+    ours, plain = (
+        networks.reference_generator(config, (28, 28, 1)),
+        keras_ports.reference_generator(),
+    )
     plain.set_weights(ours.get_weights())
     latents = tf.random.stateless_uniform((4, 100), (1, 2), -1, 1)
     np.testing.assert_allclose(ours(latents), plain(latents), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 3)], ids=str)
+def test_the_ports_networks_are_those_of_dcgan(shape):
+    config = resolve({"preset": "dcgan", "precision": "float32"})
+    make = networks.dcgan_generator, networks.dcgan_discriminator
+    inputs = tf.random.normal((2, 100)), tf.random.uniform((2, *shape), -1, 1)
+    for ours, plain, x in zip(make, keras_ports.NETWORKS["dcgan"], inputs, strict=False):
+        ours, plain = ours(config, shape), plain(shape)
+        # The plain one may normalize before it reshapes: the same weights in the same order.
+        plain.set_weights(
+            [
+                w.reshape(p.shape)
+                for w, p in zip(ours.get_weights(), plain.get_weights(), strict=True)
+            ]
+        )
+        np.testing.assert_allclose(ours(x), plain(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (64, 64, 3)], ids=str)
+def test_pytorchs_networks_have_as_many_weights(shape):
+    torch_ports = pytest.importorskip("benchmarks.speed.torch_ports", reason="PyTorch is an extra")
+    for name in ("reference", "dcgan"):
+        for player in (0, 1):
+            network = torch_ports.NETWORKS[name][player](shape[0], shape[-1])
+            plain = keras_ports.NETWORKS[name][player](shape)
+            count = sum(p.numel() for p in network.parameters())
+            assert count == sum(np.prod(w.shape) for w in plain.trainable_variables)
+
+
+@pytest.mark.parametrize("name", ["reference", "dcgan"])
+def test_pytorchs_step_trains_both_nets(name):
+    torch_ports = pytest.importorskip("benchmarks.speed.torch_ports", reason="PyTorch is an extra")
+    trainer = torch_ports.TorchStep(PICTURES, 4, name, channels_last=True, bfloat16=True)
+    nets = trainer.generator, trainer.discriminator
+    before = [[p.detach().clone() for p in net.parameters()] for net in nets]
+    assert np.isfinite(trainer.step()).all()
+    for net, old in zip(nets, before, strict=True):
+        moved = [(new != was).any() for new, was in zip(net.parameters(), old, strict=True)]
+        assert moved[0]
+        assert sum(moved) >= len(moved) - 1  # the gradient of a lone bias may vanish in bfloat16
+
+
+def test_a_steps_sections_compare_in_each_precision(monkeypatch):
+    asked = []
+
+    def take_turns(makers, rounds, seconds):
+        asked.append(makers)
+        return {name: 10.0 * (i + 1) for i, name in enumerate(makers)} | {"gemm": 1e11}
+
+    monkeypatch.setattr(bench, "take_turns", take_turns)
+    monkeypatch.setattr(bench.machine, "choose_precision", lambda precision: "bfloat16")
+    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(bench.shutil, "which", lambda name: None)
+    found = bench._step("dcgan64", bench.Options())
+    assert [makers["ours"][1]["precision"] for makers in asked] == ["float32", "bfloat16"]
+    assert asked[1]["torch_channels_last"][1]["bfloat16"]
+    assert "torch_compiled" not in asked[0]  # without a compiler
+    assert found["dcgan64_float32_over_plain"] == 10 / 30
+    assert found["dcgan64_bfloat16_over_torch"] == 10 / 60
+    share = 10 * found["dcgan64_flops_per_image"] / 1e11
+    assert found["dcgan64_float32_of_peak"] == pytest.approx(share)
+    assert bench._precisions(bench.Options(avx2=True)) == ["float32"]
 
 
 def test_the_plain_loop_trains_each_net_in_its_turn():
@@ -136,12 +202,12 @@ def test_the_projects_own_training_goes_on_from_turn_to_turn(maker, more):
 def test_a_target_is_a_goal_or_required_or_missed():
     assert bench._target("ring_seconds", 29)["reached"] == "goal"
     assert bench._target("ring_seconds", 31)["reached"] == "required"
-    assert bench._target("dcgan_over_plain", 3.4)["reached"] == "missed"
+    assert bench._target("reference_bfloat16_over_plain", 3.4)["reached"] == "missed"
 
 
 def test_an_unknown_section_is_refused(capsys):
     with pytest.raises(SystemExit) as end:
-        bench.main(["bench", "--only", "dcgan,dgcan"])
+        bench.main(["bench", "--only", "dcgan28,dgcan"])
     assert end.value.code == 2
     assert "--only dgcan" in capsys.readouterr().err
 

@@ -1,57 +1,137 @@
-"""Where the images' gradient comes from makes no difference to it."""
+"""The layers are Keras's, whatever forms they have been given."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common.kernels.convolutions import PictureConv2D, picture_convolution
+from gan_common.kernels import forms
+from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
+from gan_common.kernels.forms import PLAIN, Forms, Geometry, Work
+from gan_common.kernels.portable import portable
+from gan_common.kernels.upsampling import UpsampleConv2D
+from gan_common.tricks import WeightNormalization
 
-RNG = np.random.default_rng(8)
+RNG = np.random.default_rng(3)
+# Each form of each operation, the others Keras's; and all of them other than Keras's.
+ALL = [
+    *(Forms(forward=name) for name in forms.FORWARD),
+    *(Forms(to_input=name) for name in forms.TO_INPUT if name != forms.LIBRARY),
+    *(Forms(to_kernel=name) for name in forms.TO_KERNEL if name != forms.LIBRARY),
+    Forms("blocks", "taps", "columns"),
+]
+PAIRS = [
+    (Conv2D, keras.layers.Conv2D, {"padding": "same", "strides": 2, "activation": "tanh"}),
+    (Conv2D, keras.layers.Conv2D, {"padding": "valid", "use_bias": False}),
+    (Conv2DTranspose, keras.layers.Conv2DTranspose, {"padding": "same", "strides": 2}),
+    (Conv2DTranspose, keras.layers.Conv2DTranspose, {"padding": "valid", "activation": "relu"}),
+]
+OTHERS = [
+    (Conv2D, keras.layers.Conv2D, {"dilation_rate": 2}),
+    (Conv2D, keras.layers.Conv2D, {"groups": 2}),
+    (Conv2DTranspose, keras.layers.Conv2DTranspose, {"strides": 2, "output_padding": 1}),
+]
+FAST = Forms("blocks", "taps", "columns")
 
 
-def normal(*shape):
-    return tf.constant(RNG.normal(size=shape), tf.float32)
+def images(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    ("rows", "columns", "channels"), [(5, 5, 1), (3, 4, 2), (4, 5, 3), (1, 2, 1)]
-)
-def test_output_and_gradients_are_those_of_the_plain_convolution(rows, columns, channels):
-    pictures, kernel = normal(2, 7, 6, channels), normal(rows, columns, channels, 8)
-    weights = normal(2, 7, 6, 8)
-    results = []
-    for convolve in (picture_convolution, lambda x, w: tf.nn.conv2d(x, w, 1, "SAME")):
-        with tf.GradientTape() as outer:
-            outer.watch([pictures, kernel])
+def twins(ours, plain, options, x, **dtype):
+    """The same layer in this project's class and in Keras's, with the same weights."""
+    pair = [made(4, 4, **options, **dtype) for made in (ours, plain)]
+    for layer in pair:
+        layer.build(x.shape)
+    pair[1].set_weights([w + 0.1 for w in pair[0].get_weights()])
+    pair[0].set_weights(pair[1].get_weights())
+    return pair
+
+
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "graph"])
+@pytest.mark.parametrize(("ours", "plain", "options"), PAIRS)
+def test_a_layer_and_its_gradients_are_kerass(ours, plain, options, eager):
+    x = images(3, 8, 6, 2)
+    layer, twin = twins(ours, plain, options, x)
+    found = []
+    for each, chosen in [(twin, None), *((layer, chosen) for chosen in ALL)]:
+        if chosen:
+            each.forms = chosen
+
+        def step(each=each):
             with tf.GradientTape() as tape:
-                tape.watch([pictures, kernel])
-                y = convolve(pictures, kernel)
-                loss = tf.reduce_sum(weights * tf.tanh(y))
-            gradients = tape.gradient(loss, [pictures, kernel])
-            size = sum(tf.reduce_sum(g**2) for g in gradients)
-        results.append([y, *gradients, *outer.gradient(size, [pictures, kernel])])
-    for ours, plain in zip(*results, strict=True):  # second derivatives: the penalties need them
-        np.testing.assert_allclose(ours, plain, rtol=1e-3, atol=1e-3)
+                y = each(x)
+                loss = tf.reduce_sum(tf.sin(y))
+            return [y, *tape.gradient(loss, each.trainable_variables)]
+
+        found.append((step if eager else tf.function(step))())
+    for got in found[1:]:
+        for a, b in zip(got, found[0], strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5 * np.abs(b).max())
 
 
-def test_by_hand_one_pixel_spreads_the_mirrored_kernel():
-    picture = tf.zeros((1, 3, 3, 1))
-    kernel = tf.reshape(tf.range(1.0, 10.0), (3, 3, 1, 1))
-    upstream = np.zeros((1, 3, 3, 1), np.float32)
-    upstream[0, 1, 1, 0] = 2.0
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        loss = tf.reduce_sum(upstream * picture_convolution(picture, kernel))
-    expected = 2.0 * np.arange(1.0, 10.0).reshape(1, 3, 3, 1)
-    np.testing.assert_array_equal(tape.gradient(loss, picture), expected)
+@pytest.mark.parametrize(("ours", "plain", "options"), PAIRS)
+def test_with_kerass_form_it_is_keras_to_the_bit(ours, plain, options):
+    x = images(3, 8, 6, 2)
+    layer, twin = twins(ours, plain, options, x)
+    assert layer.forms == PLAIN
+    np.testing.assert_array_equal(layer(x), twin(x))
 
 
-def test_the_layer_is_a_convolution_that_knows_no_strides():
-    layer, plain = PictureConv2D(4, 5), keras.layers.Conv2D(4, 5, padding="same")
-    images = normal(2, 8, 8, 1)
-    layer(images), plain(images)
-    plain.set_weights(layer.get_weights())
-    np.testing.assert_allclose(layer(images), plain(images), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match="strides"):
-        PictureConv2D(4, 5, strides=2)
+@pytest.mark.parametrize(("ours", "plain", "options"), OTHERS)
+def test_what_has_but_kerass_form_takes_it(ours, plain, options):
+    x = images(3, 9, 9, 2)
+    layer, twin = twins(ours, plain, options, x)
+    layer.forms = FAST
+    assert layer.work(3) is None
+    np.testing.assert_array_equal(layer(x), twin(x))
+
+
+def test_in_bfloat16_it_computes_as_its_policy_says():
+    x = images(3, 8, 8, 4)
+    for ours, plain, options in PAIRS:
+        layer, twin = twins(ours, plain, options, x, dtype="mixed_bfloat16")
+        layer.forms = FAST
+        y = layer(x)
+        assert y.dtype == tf.bfloat16
+        np.testing.assert_allclose(
+            tf.cast(y, tf.float32), tf.cast(twin(x), tf.float32), atol=0.05, rtol=0.05
+        )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("made", [Conv2D, Conv2DTranspose])
+def test_weight_normalization_reaches_the_kernel(made, dtype):
+    x = images(2, 8, 8, 4)
+    layer = WeightNormalization(made(8, 4, 2, "same", dtype=dtype))
+    before = tf.cast(layer(x), tf.float32)
+    layer.layer.forms = FAST
+    layer.g.assign(2 * layer.g)
+    np.testing.assert_allclose(tf.cast(layer(x), tf.float32), 2 * before, rtol=0.02, atol=0.02)
+
+
+def test_upsampling_takes_its_forms_too():
+    x = images(2, 5, 5, 3)
+    layer = UpsampleConv2D(4, 5)
+    expected = layer(x)
+    assert layer.work(2) == Work((2, 5, 5, 3), 16, Geometry(3, 1, "same"), "float32")
+    for chosen in ALL:
+        layer.forms = chosen
+        np.testing.assert_allclose(layer(x), expected, rtol=1e-4, atol=1e-5)
+    odd = UpsampleConv2D(4, 3)
+    odd.build(x.shape)
+    assert odd.work(2) is None
+
+
+def test_a_model_is_saved_and_loaded_with_them_and_as_kerass_own(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    x = Conv2DTranspose(4, 4, 2, "same")(Conv2D(5, 4, 2, "same", name="first")(inputs))
+    model = keras.Model(inputs, x)
+    model.get_layer("first").forms = FAST
+    x = images(2, 8, 8, 3)
+    model.save(tmp_path / "own.keras")
+    portable(model).save(tmp_path / "plain.keras")
+    for name, kind in (("own", Conv2D), ("plain", keras.layers.Conv2D)):
+        loaded = keras.models.load_model(tmp_path / f"{name}.keras")
+        assert type(loaded.get_layer("first")) is kind
+        np.testing.assert_allclose(loaded(x), model(x), rtol=1e-4, atol=1e-6)

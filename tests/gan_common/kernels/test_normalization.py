@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from gan_common import tricks
-from gan_common.kernels.normalization import BatchNormalization, portable
+from gan_common.kernels.normalization import BatchNormalization
+from gan_common.kernels.portable import portable
 
 RNG = np.random.default_rng(3)
 
