@@ -9,7 +9,7 @@ DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-notebooks
 # The tests on both cores; files are handed out in the order of tests/conftest.py.
 WORKERS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
-# More flags for a training: make train-dcgan ARGS="--seed 2 --preset cgan"
+# More flags for a training: make train-dcgan ARGS="--seed 2 --preset dcgan"
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -40,8 +40,8 @@ $(DEV): $(READY)
 
 setup: $(DEV)  ## make .venv and install all into it, tests and notebooks included
 
-train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN, no download
-	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset dcgan --epochs 100 --max_minutes 7 $(ARGS)
+train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN that is given the class, no download
+	@$(RUN) -m keras_dcgan.train --dataset mnist5k --preset cgan --width 16 --epochs 40 --max_minutes 4 $(ARGS)
 
 train-ssgan: $(READY)  ## name digits from 100 labels: train a semi-supervised GAN, no download
 	@$(RUN) -m ssgan_tf.train --dataset mnist5k --labels 100 --max_minutes 3 $(ARGS)

@@ -158,7 +158,7 @@ def trial(
     gan = models.build(
         config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
     )
-    choice.choose(gan.networks, config.batch_size)
+    choice.choose(gan.networks, config.batch_size, say=lambda line: None)
     treatment = None
     if say is not None:
         treatment = watch(gan, dataset, config)

@@ -256,7 +256,7 @@ def trial(
     gan = models.build(
         config, dataset.image_shape, dataset.num_classes, parts.x_unlabelled[:FIRST_BATCH]
     )
-    choice.choose(gan.networks, config.batch_size)
+    choice.choose(gan.networks, config.batch_size, say=lambda line: None)
     history = History(
         steps,
         steps_per_epoch=data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size),

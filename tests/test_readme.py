@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.experiments import modes as modes_table
 from benchmarks.experiments import ssgan as ssgan_table
+from benchmarks.speed import bench
 from gan_common import modes
 from gan_common.cli import evaluate, generate
 from keras_dcgan import config as dcgan_config
@@ -40,8 +41,9 @@ def test_the_readme_names_only_flags_that_exist(document):
         modes.Options,
         modes_table.Options,
         ssgan_table.Options,
+        bench.Options,
     )
-    named = set(re.findall(r"--([a-z_]+)", text_of(document)))
+    named = set(re.findall(r"--([a-z_0-9]+)", text_of(document)))
     assert named - known - {"minutes", "help"} == set()
 
 

@@ -22,7 +22,6 @@ from pathlib import Path
 from benchmarks.experiments import running
 from gan_common import cli, files
 from gan_common.cli import flag
-from gan_common.errors import UserError
 from gan_common.metrics import significance
 
 STEPS_PER_EPOCH = 62  # of mnist5k in batches of 64
@@ -94,9 +93,7 @@ def main(argv=None) -> None:
 
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
-    for name in options.only:
-        if name not in ROWS:
-            raise UserError(f"--only {name}: no such row; the rows are {', '.join(ROWS)}")
+    running.check_only(options.only, ROWS)
     chosen = {
         name: ROWS[name] for name in ROWS if name in (*options.only, PLAIN) or not options.only
     }

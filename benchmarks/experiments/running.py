@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from gan_common import runs
@@ -36,6 +36,18 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
         if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
             raise UserError(f"{folder}: the training did not end; its message is above")
     return {k: v for k, v in runs.read_summary(folder).items() if k != "versions"}
+
+
+def check_only(names: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names that --only gives and that are not known.
+
+    Raises:
+        UserError: names the first of them, and those that are known.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f"--only {name}: unknown; there are {', '.join(known)}")
 
 
 def table(path: Path, part: str) -> dict:

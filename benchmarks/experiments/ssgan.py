@@ -121,9 +121,7 @@ def main(argv=None) -> None:
 
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
-    for name in options.only:
-        if name not in ROWS:
-            raise UserError(f"--only {name}: unknown; the rows are {', '.join(ROWS)}")
+    running.check_only(options.only, ROWS)
 
     import gan_common.quiet  # noqa: F401
 

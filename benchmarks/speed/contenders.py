@@ -172,6 +172,15 @@ def improved_plain(batch_size=100, image_shape=(28, 28, 1)):
     return lambda: [float(loss) for loss in trainer.step()], batch_size
 
 
+def fast_plain(image_shape=(28, 28, 1)):
+    """A straightforward TensorFlow step of the preset `fast`."""
+    import gan_common.quiet  # noqa: F401
+    from benchmarks.speed.fast_port import FastStep
+
+    trainer = FastStep(*_pictures(image_shape))
+    return lambda: [float(loss) for loss in trainer.step()], trainer.batch_size
+
+
 # ---------------------------------------------------------------------------- generation
 
 
@@ -215,9 +224,8 @@ def gemm(dtype="float32", size=2048, library="tensorflow"):
 
         a, b = (torch.rand(size, size).to(getattr(torch, dtype)) for _ in range(2))
         return lambda: torch.mm(a, b), 2 * size**3
+    import gan_common.quiet  # noqa: F401  # isort: skip
     import tensorflow as tf
-
-    import gan_common.quiet  # noqa: F401
 
     a, b = (tf.cast(tf.random.uniform((size, size)), dtype) for _ in range(2))
     product = tf.function(lambda: tf.matmul(a, b))

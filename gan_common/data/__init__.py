@@ -12,4 +12,4 @@ __all__ = [
     "steps_per_epoch",
     "stream",
     "validation_split",
-]  # fmt: skip
+]

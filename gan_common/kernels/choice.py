@@ -4,6 +4,7 @@ The measurements are kept in the cache.  A run has its choices in its folder, so
 same forms, and to the same numbers, wherever the cache is.
 """
 
+import contextlib
 import json
 import statistics
 import time
@@ -16,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from gan_common import files
+from gan_common.errors import UserError
 from gan_common.kernels import machine
 from gan_common.kernels.forms import FORWARD, LIBRARY, TO_INPUT, TO_KERNEL, Forms, Work
 
@@ -137,5 +139,6 @@ def _keep(cache: Path, names: Mapping[str, Any], found: Mapping[str, str]) -> di
     here = content.get(machine.description())
     here = here if isinstance(here, dict) else {}
     merged = {**found, **_sound({name: names[name] for name in found}, here)}
-    files.write_json(cache, {**content, machine.description(): {**here, **merged}})
+    with contextlib.suppress(UserError):  # it cannot be written: measured anew next time
+        files.write_json(cache, {**content, machine.description(): {**here, **merged}})
     return merged

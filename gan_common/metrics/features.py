@@ -1,8 +1,9 @@
 """The local classifier whose features and probabilities the metrics are computed on.
 
 Inception weights cannot be had without a download, and are the wrong features for digits.  So a small
-convolutional classifier is trained once per data set, on its training images only, and kept in a cache.
-Values measured with it compare with nothing outside this project: print the floor beside them.
+convolutional classifier is trained on a data set's training images only.  Those of the common data sets come
+with the package (`benchmarks.experiments.classifiers` makes them); any other is trained once and kept in a
+cache.  Values measured with it compare with nothing outside this project: print the floor beside them.
 
 A data set without classes (a flat folder of images) gets a classifier that tells four rotations apart
 (Gidaris et al. 2018): its features serve FID and the like, its probabilities mean nothing.
@@ -36,6 +37,15 @@ MAX_TRAINED = 80_000
 MIN_PICTURES, MAX_PICTURES = 10, 10_000
 # The share of the training images that is held out to say how good the classifier is.
 HELD_OUT = 0.05
+# Larger images are averaged down to sides of 32 to 63 first: what a GAN gets wrong in minutes is seen there,
+# and measuring takes no longer than for small ones.
+LARGE = 64
+# Of the images that go through the network at a time, as float32.
+CHUNK_BYTES = 2**26
+TIMED = 20  # steps, after which the time left is told
+CHANCE_DEVIATIONS = 2  # a classifier that is no further above chance has learnt nothing
+SAME_MEAN = 2.0  # gray levels
+SHIPPED = Path(__file__).parent / "weights"
 
 
 def has_classes(dataset: Dataset) -> bool:
@@ -46,27 +56,34 @@ def has_classes(dataset: Dataset) -> bool:
 def classifier(
     dataset: Dataset, steps: int | None = None, cache: Path | None = None
 ) -> keras.Model:
-    """The classifier of a data set: from the cache, or trained now, with progress on stdout.
+    """The classifier of a data set: from the package, the cache, or trained now, with progress on stdout.
 
     Args:
         dataset: only its training images are used.
-        steps: training steps of 128 images (default: 900, or 3000 from 10,000 images on).
+        steps: training steps of 128 images (default: 900, or 3000 from 10,000 images on), where it is not
+            the package's.
         cache: folder to keep it in (default: `cache_dir()`).
 
     Returns:
         A model from uint8 images (N, H, W, C) to [features (N, 64), logits (N, classes)], float32.
+
+    Raises:
+        UserError: what was trained tells nothing apart, so that its features mean nothing.
     """
-    if steps is None:
-        steps = STEPS_FEW if len(dataset.x_train) < 10_000 else STEPS_MANY
+    model = network(dataset)
+    shipped = SHIPPED / f"{dataset.name}.npz"
+    if dataset.name.isidentifier() and unpack(model, dataset, shipped):  # a folder's name is none
+        return model
+    steps = steps_for(dataset) if steps is None else steps
     path = (cache or cache_dir()) / f"classifier-{_fingerprint(dataset, steps)}.weights.h5"
-    model = _network(dataset.image_shape, dataset.num_classes if has_classes(dataset) else 4)
     if path.exists():
         try:
             model.load_weights(path)
             return model
         except (OSError, ValueError, KeyError) as error:
             print(f"{path}: damaged ({error}); training it again", file=sys.stderr)
-    _train(model, dataset, steps)
+    share, count = train(model, dataset, steps)
+    _check_learnt(dataset, share, count, model.output_shape[1][-1])
     try:
         files.write_whole(path, model.save_weights)
     except UserError as error:
@@ -87,17 +104,27 @@ def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndar
             f"Received: {images.dtype} {images.shape}"
         )
     forward = _forward(model)
-    parts = [forward(images[i : i + 500]) for i in range(0, len(images), 500)]
+    size = int(np.clip(CHUNK_BYTES // (4 * np.prod(images.shape[1:])), 1, 500))
+    parts = [forward(images[i : i + size]) for i in range(0, len(images), size)]
     features = np.concatenate([p[0].numpy() for p in parts])
     logits = np.concatenate([p[1].numpy() for p in parts])
     return features, np.asarray(tf.nn.softmax(logits))
 
 
-def _network(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model:
+def steps_for(dataset: Dataset) -> int:
+    """Training steps of a data set's classifier."""
+    return STEPS_FEW if len(dataset.x_train) < 10_000 else STEPS_MANY
+
+
+def network(dataset: Dataset) -> keras.Model:
     """Four convolutions with batch norm, average pooling to 64 features, logits."""
+    image_shape = dataset.image_shape
+    num_classes = dataset.num_classes if has_classes(dataset) else 4
     weights = keras.initializers.GlorotUniform
     images = keras.Input(image_shape, dtype="uint8")
     x = layers.Rescaling(1 / 127.5, offset=-1)(images)
+    if min(image_shape[:2]) >= LARGE:
+        x = layers.AveragePooling2D(min(image_shape[:2]) // (LARGE // 2))(x)
     for i, (filters, kernel, stride) in enumerate(
         ((32, 5, 2), (64, 3, 1), (64, 3, 2), (FEATURES, 3, 1))
     ):
@@ -110,6 +137,41 @@ def _network(image_shape: tuple[int, int, int], num_classes: int) -> keras.Model
     x = layers.Dropout(0.2, seed=0)(features)
     logits = layers.Dense(num_classes, kernel_initializer=weights(9))(x)
     return keras.Model(images, [features, logits], name="classifier")
+
+
+def pack(model: keras.Model, dataset: Dataset, path: Path) -> None:
+    """Write a data set's classifier as it comes with the package: kernels as float16, vectors as float32."""
+    weights = [w.astype(np.float16) if w.ndim > 1 else w for w in model.get_weights()]
+    with path.open("wb") as file:
+        np.savez_compressed(file, *weights, labels=_digest(dataset), mean=_mean_image(dataset))
+
+
+def unpack(model: keras.Model, dataset: Dataset, path: Path) -> bool:
+    """Give a model the weights that `pack` wrote, if they are of this data set.
+
+    The labels must be the same, in their order, and the images the same on average: a data set that was
+    compressed again on its way here is measured like the publisher's.
+    """
+    if not path.exists():
+        return False
+    with np.load(path, allow_pickle=False) as arrays:
+        mean = _mean_image(dataset)
+        if not np.array_equal(arrays["labels"], _digest(dataset)):
+            return False
+        if arrays["mean"].shape != mean.shape or np.abs(arrays["mean"] - mean).max() > SAME_MEAN:
+            return False
+        names = [f"arr_{number}" for number in range(len(model.get_weights()))]
+        model.set_weights([arrays[name].astype(np.float32) for name in names])
+    return True
+
+
+def _digest(dataset: Dataset) -> np.ndarray:
+    labels = np.ascontiguousarray(dataset.y_train, np.int32)
+    return np.frombuffer(hashlib.sha256(labels.data).digest(), np.uint8)
+
+
+def _mean_image(dataset: Dataset) -> np.ndarray:
+    return np.asarray(np.mean(dataset.x_train, axis=0, dtype=np.float32))
 
 
 def _fingerprint(dataset: Dataset, steps: int) -> str:
@@ -146,14 +208,24 @@ def _random_affine(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
+def _turned(images: Any) -> tuple[Any, Any]:
+    """Every fourth image turned by 0, 90, 180 or 270°; the turn is the label."""
+    parts = [tf.image.rot90(images[turns::4], turns) for turns in range(4)]
+    labels = [tf.fill([tf.shape(part)[0]], turns) for turns, part in enumerate(parts)]
+    return tf.concat(parts, 0), tf.concat(labels, 0)
+
+
+def train(model: keras.Model, dataset: Dataset, steps: int) -> tuple[float, int]:
+    """Train a data set's classifier.
+
+    Returns:
+        The share of images that it is right on, of some training images that it did not see, and their
+        number.
+    """
     images, labels = dataset.x_train[:MAX_TRAINED], dataset.y_train[:MAX_TRAINED]
-    if not has_classes(dataset):  # four copies, each turned; the turn is the label
-        images = images[: MAX_TRAINED // 4]
-        labels = np.repeat(np.arange(4, dtype=np.int32), len(images))
-        images = np.concatenate([np.rot90(images, turns, axes=(1, 2)) for turns in range(4)])
     order = np.random.default_rng(0).permutation(len(images))
     held, kept = np.split(order, [int(HELD_OUT * len(order))])
+    rotations = not has_classes(dataset)
     batch_size = min(BATCH, len(kept))
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(4e-3, steps))
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -162,6 +234,7 @@ def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
 
     @tf.function
     def step(x: Any, y: Any, number: Any) -> Any:
+        x, y = _turned(x) if rotations else (x, y)
         x = _random_affine(x, tf.stack([0, number]))
         with tf.GradientTape() as tape:
             loss = cross_entropy(y, model(x, training=True)[1])
@@ -170,14 +243,36 @@ def _train(model: keras.Model, dataset: Dataset, steps: int) -> None:
 
     print(f"training the classifier that measures {dataset.name}, once: {steps} steps", flush=True)
     start = shown = time.perf_counter()
-    stream = data.stream((images[kept], labels[kept]), batch_size, seed=0)
+    stream = data.stream((data.Rows((images, kept)), labels[kept]), batch_size, seed=0)
     for number, (x, y) in enumerate(stream.take(steps), start=1):
         loss = step(x, y, tf.constant(number))
-        if time.perf_counter() - shown > 10:
+        if number == 1:  # it was traced; from here on the steps are alike
+            start = time.perf_counter()
+        elif number == TIMED:
+            left = (time.perf_counter() - start) / (TIMED - 1) * (steps - number)
+            print(f"  about {left:.0f} s; Ctrl-C leaves measuring out", flush=True)
+        elif time.perf_counter() - shown > 10:
             shown = time.perf_counter()
             left = (shown - start) / number * (steps - number)
             print(f"  step {number}/{steps}  loss {loss:.3f}  {left:.0f} s left", flush=True)
-    if len(held):
-        _, probabilities = extract(model, images[held])
-        share = np.mean(probabilities.argmax(1) == labels[held])
-        print(f"  right on {share:.1%} of {len(held)} held-out training images")
+    if not len(held):
+        return 0.0, 0
+    x, y = data.Rows((images, held))[:], labels[held]
+    if rotations:
+        x, y = (tensor.numpy() for tensor in _turned(x))
+    _, probabilities = extract(model, x)
+    share = float(np.mean(probabilities.argmax(1) == y))
+    print(f"  right on {share:.1%} of {len(held)} held-out training images")
+    return share, len(held)
+
+
+def _check_learnt(dataset: Dataset, share: float, count: int, classes: int) -> None:
+    chance = 1 / classes
+    deviation = np.sqrt(chance * (1 - chance) / max(count, 1))
+    if count and share < chance + CHANCE_DEVIATIONS * deviation:
+        task = "its classes" if has_classes(dataset) else "their four rotations"
+        raise UserError(
+            f"the classifier that measures {dataset.name} learnt nothing: it tells {task} apart in "
+            f"{share:.0%} of {count} images, and guessing would in {chance:.0%}; distances between such "
+            "features would mean nothing"
+        )

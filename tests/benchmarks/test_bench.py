@@ -10,10 +10,21 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.experiments import quality, running
-from benchmarks.speed import bench, contenders, flops, growth, improved_port, keras_ports
+from benchmarks.speed import (
+    bench,
+    contenders,
+    fast_port,
+    flops,
+    growth,
+    improved_port,
+    keras_ports,
+    profile,
+)
 from gan_common import tricks
 from keras_dcgan import networks
 from keras_dcgan.config import resolve
+from ssgan_tf import config as ssgan_config
+from ssgan_tf import models as ssgan_models
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (16, 28, 28, 1), np.uint8)
 
@@ -152,6 +163,24 @@ def test_the_tutorials_step_and_improved_gans_train():
     weight = np.array(trainer.d_variables[0])
     assert np.isfinite([float(loss) for loss in trainer.step()]).all()
     assert not np.array_equal(weight, trainer.d_variables[0])
+    for pictures in (PICTURES, np.repeat(np.pad(PICTURES, [(0, 0), (2, 2), (2, 2), (0, 0)]), 3, 3)):
+        trainer = fast_port.FastStep(pictures, labels)
+        before = [np.array(net.trainable_variables[0]) for net in (trainer.d, trainer.g)]
+        assert np.isfinite([float(loss) for loss in trainer.step()]).all()
+        for net, was in zip((trainer.d, trainer.g), before, strict=True):
+            assert not np.array_equal(net.trainable_variables[0], was)
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3)], ids=str)
+def test_the_straightforward_networks_of_fast_have_as_many_weights(shape):
+    dataset = "mnist" if shape[-1] == 1 else "cifar10"
+    config = ssgan_config.resolve({"dataset": dataset, "precision": "float32"})
+    gan = ssgan_models.build(config, shape, 10)
+    ports = fast_port.generator(shape), fast_port.discriminator(shape)
+    for ours, plain in zip(gan.networks, ports, strict=False):
+        # what is trained; the scale of normalized weights is not, in the plain step
+        count = sum(int(np.prod(w.shape)) for w in ours.trainable_variables if w.name != "g")
+        assert count == sum(int(np.prod(w.shape)) for w in plain.trainable_variables)
 
 
 def test_turns_are_taken_and_the_median_counts():
@@ -159,6 +188,15 @@ def test_turns_are_taken_and_the_median_counts():
     rates = bench.take_turns(makers, rounds=3, seconds=0.1)
     assert rates["slow"] == sorted(rates["rounds"]["slow"])[1] <= 20
     assert rates["slow"] < rates["fast"] <= 100
+
+
+def test_a_torch_that_crashes_is_left_out_and_another_contender_is_not(capsys):
+    makers = {"one": ("pause", {}), "torch_compiled": ("pause", {"nothing": "such"})}
+    rates = bench.take_turns(makers, rounds=1, seconds=0.01)
+    assert set(rates) == {"one", "rounds"}
+    assert "left out   torch_compiled" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="contender"):
+        bench.take_turns({"ours": ("pause", {"nothing": "such"})}, rounds=1, seconds=0.01)
 
 
 def test_the_table_has_what_was_measured(tmp_path, capsys, monkeypatch):
@@ -180,6 +218,8 @@ def test_the_table_has_what_was_measured(tmp_path, capsys, monkeypatch):
     assert targets == {
         "improved_mnist_over_plain": "required",  # 2
         "improved_cifar10_over_plain": "goal",
+        "fast_mnist_over_plain": "required",
+        "fast_cifar10_over_plain": "required",
         "generate_over_predict": "required",
     }
     assert result["command"] == "python -m benchmarks.speed.bench --only generate,ssgan --rounds 2"
@@ -203,6 +243,37 @@ def test_a_target_is_a_goal_or_required_or_missed():
     assert bench._target("ring_seconds", 29)["reached"] == "goal"
     assert bench._target("ring_seconds", 31)["reached"] == "required"
     assert bench._target("reference_bfloat16_over_plain", 3.4)["reached"] == "missed"
+
+
+def test_operations_are_known_by_what_they_are_for():
+    kinds = {
+        "_MklNativeConv2DBackpropFilterWithBias": "convolutions: gradient to the kernel",
+        "_MklNativePadWithConv2D": "convolutions: forwards, and gradients of transposed ones",
+        "_MklNativeFusedBatchNormV3": "batch norm",
+        "ResourceApplyAdam": "optimizers",
+        "SpaceToDepth": "moving pixels",
+        "Sum": "all else",
+    }
+    assert {operation: profile.kind_of(operation) for operation in kinds} == kinds
+
+
+@pytest.mark.slow
+def test_a_profile_says_where_a_steps_time_goes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(profile.STEPS, "dcgan28", ("dcgan", (16, 16, 1), 8))
+    monkeypatch.setattr(profile, "TRACED", 2)
+    path = tmp_path / "profile.json"
+    for _ in range(2):
+        with pytest.raises(SystemExit) as end:
+            profile.main(["profile", "--only=dcgan28", "--precision=float32", f"--json={path}"])
+        assert end.value.code == 0
+    (row,) = json.loads(path.read_text())["steps"].values()
+    assert row["step_ms"] > 0
+    assert sum(row["share"].values()) == pytest.approx(1)
+    assert row["share"]["convolutions: gradient to the kernel"] > 0.01
+    assert "convolutions" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as end:
+        profile.main(["profile", "--only=dcgan29"])
+    assert end.value.code == 2
 
 
 def test_an_unknown_section_is_refused(capsys):

@@ -141,7 +141,7 @@ def test_an_unknown_row_is_refused(capsys):
     with pytest.raises(SystemExit) as end:
         ablation.main(["ablation", "--only=magic"])
     assert end.value.code == 2
-    assert "--only magic: no such row; the rows are plain" in capsys.readouterr().err
+    assert "--only magic: unknown; there are plain" in capsys.readouterr().err
 
 
 def test_measures_side_by_side(tmp_path):

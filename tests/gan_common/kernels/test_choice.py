@@ -96,6 +96,13 @@ def test_a_damaged_file_is_measured_anew(cache, measured, tmp_path, content):
     assert len(measured) == 9
 
 
+def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(cache, measured):
+    cache.parent.write_text("a file in the folder's place")
+    model = network()
+    choice.choose([model], 16, say=str)
+    assert forms_of(model) == [FAST] * 3
+
+
 def test_what_is_small_is_not_measured(cache):
     model = network()
     choice.choose([model], 16, say=pytest.fail)
