@@ -128,6 +128,5 @@ class FastStep:
         self.g_optimizer.apply_gradients(zip(gradients, self.g.trainable_variables, strict=True))
         pairs = [*zip(self.teacher.variables, self.d.variables, strict=True)]
         for average, live in [*pairs, *zip(self.average, self.g.variables, strict=True)]:
-            if average.dtype == "float32" or average.dtype == tf.float32:
-                average.assign(0.998 * average + 0.002 * live)
+            average.assign(0.998 * average + 0.002 * live)
         return d_loss, g_loss

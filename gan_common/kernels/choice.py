@@ -128,7 +128,7 @@ def _sound(names: Mapping[str, tuple[str, Work]], known: Any) -> dict[str, str]:
 def _read(path: Path) -> dict:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not there, or damaged: measured anew
+    except (OSError, ValueError, RecursionError):  # not there, or damaged: measured anew
         return {}
     return content if isinstance(content, dict) else {}
 

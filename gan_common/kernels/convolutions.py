@@ -26,12 +26,22 @@ def _geometry(layer: keras.layers.Layer, inputs: Any) -> Geometry | None:
     return Geometry(rows, layer.strides[0], layer.padding)
 
 
+def _work(layer: keras.layers.Layer, count: int) -> Work | None:
+    """What a call with `count` images computes; None where Keras's form is the only one."""
+    geometry = _geometry(layer, layer.images)
+    if geometry is None:
+        return None
+    images = (count, *layer.images.shape[1:])
+    return Work(images, layer.kernel.shape[-1], geometry, layer.compute_dtype)
+
+
 @register
 class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`.
 
     Attributes:
         forms: see `gan_common.kernels.forms`.
+        images: the shape that it was built for.
     """
 
     forms = PLAIN
@@ -39,15 +49,11 @@ class Conv2D(keras.layers.Conv2D):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights."""
         super().build(input_shape)
-        self._images = keras.KerasTensor(input_shape)
+        self.images = keras.KerasTensor(input_shape)
 
     def work(self, count: int) -> Work | None:
         """What a call with `count` images computes; None where Keras's form is the only one."""
-        geometry = _geometry(self, self._images)
-        if geometry is None:
-            return None
-        images = (count, *self._images.shape[1:])
-        return Work(images, self.filters, geometry, self.compute_dtype)
+        return _work(self, count)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> tf.Tensor:
         """As Keras's, in these forms."""
@@ -64,6 +70,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     Attributes:
         forms: those of the convolution that leads from its result to its input.
+        images: the shape of its result.
     """
 
     forms = PLAIN
@@ -71,15 +78,11 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights."""
         super().build(input_shape)
-        self._images = keras.KerasTensor(self.compute_output_shape(input_shape))
+        self.images = keras.KerasTensor(self.compute_output_shape(input_shape))
 
     def work(self, count: int) -> Work | None:
         """What a call with `count` inputs computes; None where Keras's form is the only one."""
-        geometry = _geometry(self, self._images)
-        if geometry is None:
-            return None
-        images = (count, *self._images.shape[1:])
-        return Work(images, self.kernel.shape[-1], geometry, self.compute_dtype)
+        return _work(self, count)
 
     def call(self, inputs: Any) -> tf.Tensor:
         """As Keras's, in these forms."""

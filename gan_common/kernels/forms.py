@@ -179,9 +179,7 @@ def _input_product(
 ) -> tf.Tensor:
     """One matrix product of all taps, channels first; the sum of its parts, each shifted by its tap."""
     blocks, t = _kernel_blocks(kernel, geometry), geometry.taps
-    product = tf.matmul(
-        _rows(tf.reshape(blocks, (-1, blocks.shape[-1]))), _rows(gradient), transpose_b=True
-    )
+    product = tf.matmul(_rows(blocks), _rows(gradient), transpose_b=True)
     count = gradient.shape[0] or tf.shape(gradient)[0]
     product = tf.reshape(product, (t * t, blocks.shape[2], count, *_sizes(gradient)))
     summed = _shifted_sum(tf.unstack(product), geometry, axis=2)

@@ -77,7 +77,11 @@ def test_a_runs_own_choices_hold(cache, measured, tmp_path):
     assert len(measured) == 9
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', "null", "NAMES"])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"a": 1}', "null", "[" * 100_000, "NAMES"],
+    ids=lambda text: text[:9],
+)
 def test_a_damaged_file_is_measured_anew(cache, measured, tmp_path, content):
     kept = tmp_path / "run.json"
     if content == "NAMES":
