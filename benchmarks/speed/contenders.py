@@ -5,6 +5,7 @@ a step takes does not depend on them.
 """
 
 import dataclasses
+import os
 import queue
 import threading
 import time
@@ -72,8 +73,11 @@ class Turns:
 # ---------------------------------------------------------------------------------- DCGAN
 
 
-def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
-    """This project's training, as `keras_dcgan.train` runs it."""
+def keras_dcgan(
+    image_shape=(28, 28, 1), count=4096, steps=1, environment=None, jit_compile=False, **given
+):
+    """This project's training, as `keras_dcgan.train` runs it; or with other settings of the libraries."""
+    os.environ.update(environment or {})
     import gan_common.quiet  # noqa: F401
     from gan_common.kernels import choice, machine
     from keras_dcgan import models
@@ -86,6 +90,8 @@ def keras_dcgan(image_shape=(28, 28, 1), count=4096, steps=1, **given):
     first_batch = dataset.x_train[: config.batch_size]
     gan = models.build(config, dataset.image_shape, dataset.num_classes, first_batch)
     choice.choose(gan.networks, config.batch_size)
+    if jit_compile:
+        gan.compile(jit_compile=True)
     turns = Turns(lambda recorder: fit(gan, dataset, config, recorder))
     return lambda: turns.go_on(steps), steps * config.batch_size
 

