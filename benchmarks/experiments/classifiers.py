@@ -17,7 +17,7 @@ from gan_common import cli, data, files
 from gan_common.cli import flag
 from gan_common.errors import UserError
 
-DATASETS = ("mnist5k", "mnist", "cifar10", "fashion_mnist")
+DATASETS = ("mnist5k", "openmoji", "mnist", "cifar10", "fashion_mnist")
 
 
 @dataclasses.dataclass(frozen=True)

