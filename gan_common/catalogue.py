@@ -68,6 +68,13 @@ TRICKS: dict[str, Trick] = {
         "shows D only transformed images, so that it cannot learn a small data set by heart",
         BOTH,
     ),
+    "adaptive_augment": Trick(
+        "2.3.1",
+        "modern.AdaptiveAugment",
+        "augments as many of D's images as its overfitting asks for",
+        (DCGAN,),
+        no_place={"ssgan_tf": "D's labels, too, would have to be learned from what it is shown"},
+    ),
     "lr_decay": Trick(
         "2.3.1",
         "keras.optimizers.schedules.CosineDecay",
@@ -184,6 +191,7 @@ TRICKS: dict[str, Trick] = {
         "normalizes each sample by a fixed reference batch",
         EVERYWHERE,
         no_place={
+            "keras_dcgan modern": "its networks have no batch norm to replace",
             "keras_dcgan gan": "its networks have no batch norm to replace",
             "keras_dcgan cgan": "the reference batch has no classes",
             "modes stacked": "its networks are published with batch norm",
@@ -196,6 +204,7 @@ TRICKS: dict[str, Trick] = {
         BOTH,
         sets={SSGAN: {"norm": "instance"}},
         no_place={
+            "keras_dcgan modern": "its networks have no batch norm to replace",
             "keras_dcgan gan": "its networks have no batch norm to replace",
             "keras_dcgan reference": "its batch norm follows a dense layer, where there are no positions",
             **dict.fromkeys(
@@ -212,10 +221,13 @@ TRICKS: dict[str, Trick] = {
         "tricks.WeightNormalization",
         "learns each unit's weight length apart from its direction",
         BOTH,
-        no_place=dict.fromkeys(
-            ("ssgan_tf fast color", "ssgan_tf reference"),
-            "its D is normalized by batch or instance",
-        ),
+        no_place={
+            "keras_dcgan modern": "R1 and R2 are what keeps its D flat",
+            **dict.fromkeys(
+                ("ssgan_tf fast color", "ssgan_tf reference"),
+                "its D is normalized by batch or instance",
+            ),
+        },
     ),
     "spectral_norm": Trick(
         "2.4.6",
@@ -230,6 +242,7 @@ TRICKS: dict[str, Trick] = {
         "G upsamples by moving channels to pixels, without zeros to fill",
         BOTH,
         no_place={
+            "keras_dcgan modern": "its generator repeats pixels, and convolves after that",
             "keras_dcgan gan": "its generator has no upsampling",
             "keras_dcgan reference": "its upsampling is part of what it reproduces",
             "ssgan_tf improved": "its generator is dense for gray",
@@ -260,6 +273,9 @@ TRICKS: dict[str, Trick] = {
         "dropout in G as a source of noise, at test time too",
         BOTH,
         {"rate": 0.3},
+        no_place={
+            "keras_dcgan modern": "its blocks add to each other what noise would be left in",
+        },
     ),
     "spherical_latent": Trick(
         "appendix",
@@ -298,6 +314,7 @@ EXCLUSIVE: tuple[tuple[tuple[str, str], str, tuple[str, ...]], ...] = (
     (("r1", "minibatch"), _OTHERS, (DCGAN, MODES)),
     (("gradient_penalty", "packing"), "the penalty is per sample, and D would see packs", (DCGAN,)),
     (("r1", "packing"), "the penalty is per sample, and D would see packs", (DCGAN,)),
+    (("augment", "adaptive_augment"), "each says what of the images D is shown", (DCGAN,)),
     (("minimax", "non_saturating"), "each is the loss that G minimizes", (MODES,)),
     (
         ("feature_matching", "minimax"),

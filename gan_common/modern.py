@@ -1,4 +1,4 @@
-"""What came after the chapter: penalties on D's slope, augmentation that gradients pass.
+"""What came after the chapter: a loss of pairs, penalties on D's slope, augmentation that gradients pass.
 
 `gan_common.tricks` has these names too.  A `seed` is as there: an int, an integer tensor of shape (2,), or
 None.
@@ -8,7 +8,37 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from gan_common.arguments import Seed, TensorLike, seed_pair
+from gan_common.arguments import Seed, TensorLike, check_fraction, check_positive_int, seed_pair
+
+
+def relativistic_loss(
+    real_logits: TensorLike, fake_logits: TensorLike
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """D is to find each real sample more real than the generated one beside it, G the reverse.
+
+    With r = D(x), f = D(G(z)): D minimizes E softplus(f − r), G minimizes E softplus(r − f).  Only
+    differences count, so that D cannot push all generated samples to where G has no gradient, and a G that
+    draws few modes does not get away with it.
+
+    Args:
+        real_logits, fake_logits: (N, ...), of one shape: row by row the pairs.
+
+    Returns:
+        D's loss and G's, float32 scalars; each is ln 2 where D guesses.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Source: Jolicoeur-Martineau 2018 (1807.00734), section 4; Huang et al. 2024 (2501.05441), equation 2.
+    """
+    real, fake = tf.cast(real_logits, tf.float32), tf.cast(fake_logits, tf.float32)
+    if not real.shape.is_compatible_with(fake.shape):
+        raise ValueError(
+            "real_logits and fake_logits must have one shape. "
+            f"Received: {real.shape} and {fake.shape}"
+        )
+    ahead = real - fake
+    return tf.reduce_mean(tf.nn.softplus(-ahead)), tf.reduce_mean(tf.nn.softplus(ahead))
 
 
 def _squared_gradient_norms(critic: Callable, samples: tf.Tensor) -> tf.Tensor:
@@ -69,6 +99,23 @@ def r1_penalty(critic: Callable, real: TensorLike) -> tf.Tensor:
     Source: Mescheder et al. 2018 (1801.04406), equation 9.
     """
     return tf.reduce_mean(_squared_gradient_norms(critic, tf.cast(real, tf.float32)))
+
+
+def r2_penalty(critic: Callable, fake: TensorLike) -> tf.Tensor:
+    """E ‖∇D(G(z))‖² at generated samples: `r1_penalty`, there.
+
+    Beside R1 it keeps D flat wherever G is now, and the game stable where R1 alone does not.
+
+    Args:
+        critic: samples -> logits, one per sample.
+        fake: a batch, (batch, ...); no gradient flows on to G.
+
+    Returns:
+        A float32 scalar, of which γ/2 times is added to D's loss.
+
+    Source: Mescheder et al. 2018 (1801.04406), equation 10.
+    """
+    return r1_penalty(critic, tf.stop_gradient(fake))
 
 
 def _augment_color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -163,3 +210,64 @@ def differentiable_augment(
     for index, name in enumerate(names):
         images = _AUGMENTATIONS[name](images, tf.random.fold_in(seed, index))
     return images
+
+
+class AdaptiveAugment:
+    """`differentiable_augment` of a share of the images, as large as D's overfitting asks for.
+
+    Each image draws for itself whether each transformation is applied to it, with probability p.  p rises
+    while D is surer of real images than `target`, and falls while it is less sure: so a large data set is
+    left alone, and a small one is augmented as soon as D knows it by heart.
+
+    Args:
+        policy: as of `differentiable_augment`.
+        target: of the mean sign of D's verdict on real images, in (0, 1).
+        images: so many go by until p has moved by 1.
+
+    Attributes:
+        probability: p, a float32 `tf.Variable`; never above 0.8, so that the transformations do not show in
+            what G draws.
+        variables: all state, for a checkpoint.
+
+    Source: Karras et al. 2020 (2006.06676), section 3.1; their transformations are others.
+    """
+
+    MOST = 0.8  # of p: their section 2.2
+
+    def __init__(
+        self,
+        policy: str = "color,translation,cutout",
+        target: float = 0.6,
+        images: int = 50_000,
+    ) -> None:
+        differentiable_augment(tf.zeros((1, 1, 1, 1)), policy)  # refuses a policy that is none
+        self.policy = [name.strip() for name in policy.split(",") if name.strip()]
+        self.target = check_fraction("target", target)
+        self.images = check_positive_int("images", images)
+        self.probability = tf.Variable(0.0, trainable=False, name="augment_probability")
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        return [self.probability]
+
+    def __call__(self, images: TensorLike, seed: Seed = None) -> tf.Tensor:
+        """Images (batch, height, width, channels) in [−1, 1], some of them transformed."""
+        images, seed = tf.convert_to_tensor(images), seed_pair(seed)
+        for index, name in enumerate(self.policy):
+            of_images, of_draw = tf.unstack(tf.random.split(tf.random.fold_in(seed, index)))
+            changed = differentiable_augment(images, name, of_images)
+            drawn = tf.random.stateless_uniform((tf.shape(images)[0], 1, 1, 1), of_draw)
+            images = tf.where(drawn < self.probability, changed, images)
+        return images
+
+    def update(self, verdicts: TensorLike) -> None:
+        """Move p by what D makes of a batch of real images.
+
+        Args:
+            verdicts: (batch, ...), positive where D takes the image for real, or for more real than the
+                generated one beside it.
+        """
+        sign = tf.sign(tf.cast(verdicts, tf.float32))
+        ahead = tf.sign(tf.reduce_mean(sign) - self.target)
+        moved = self.probability + ahead * tf.cast(tf.shape(sign)[0], tf.float32) / self.images
+        self.probability.assign(tf.clip_by_value(moved, 0.0, self.MOST))

@@ -26,6 +26,7 @@ class Terms:
     Attributes:
         past: of G and of D the average of its past weights, for historical averaging; else empty.
         replay: the buffer of old samples; else None.
+        adaptive: augmentation by D's overfitting; else None.
     """
 
     def __init__(
@@ -50,6 +51,9 @@ class Terms:
             capacity = int(TRICKS["replay"].values["batches"]) * batch_size
             self.replay = tricks.ReplayBuffer(capacity, seed)
             self.replay.build(sample_shape)
+        self.adaptive: tricks.AdaptiveAugment | None = None
+        if "adaptive_augment" in self.chosen:
+            self.adaptive = tricks.AdaptiveAugment()
 
     def shown(self, images: TensorLike, seed: Seed, step: tf.Tensor | None = None) -> tf.Tensor:
         """What D gets to see of images in [-1, 1], real and generated alike.
@@ -61,6 +65,8 @@ class Terms:
         """
         if "augment" in self.chosen:
             images = tricks.differentiable_augment(images, seed=seed)
+        if self.adaptive is not None:
+            images = self.adaptive(images, seed)
         if "instance_noise" in self.chosen and step is not None:
             noise = TRICKS["instance_noise"].values
             images = tricks.instance_noise(images, noise["stddev"], step, int(noise["steps"]), seed)
@@ -109,14 +115,27 @@ class Terms:
         pulls = tape.gradient(penalty, self._generator_variables)
         return [gradient + pull for gradient, pull in zip(gradients, pulls, strict=True)]
 
-    def update(self) -> None:
-        """Take the weights after a step into the averages of the past."""
+    def update(self, verdicts: TensorLike | None = None) -> None:
+        """After a step: take the weights into the averages of the past, adapt the augmentation.
+
+        Args:
+            verdicts: D's on the real images, (N, 1), positive where they pass for real.
+        """
         for average in self.past:
             average.update()
+        if self.adaptive is not None and verdicts is not None:
+            self.adaptive.update(verdicts)
+
+    def told(self) -> dict[str, tf.Tensor]:
+        """What is worth a column beside the losses."""
+        if self.adaptive is None:
+            return {}
+        return {"augment_probability": self.adaptive.probability.value()}
 
     def variables(self) -> dict[str, list[tf.Variable]]:
         """All state, for a checkpoint."""
         return {
             "past": [variable for average in self.past for variable in average.variables],
             "replay": [] if self.replay is None else self.replay.variables,
+            "adaptive": [] if self.adaptive is None else self.adaptive.variables,
         }

@@ -63,16 +63,23 @@ from gan_common.arguments import (
 )
 from gan_common.kernels.optimizers import differentiable
 from gan_common.kernels.upsampling import UpsampleConv2D
-from gan_common.modern import differentiable_augment, gradient_penalty, r1_penalty
+from gan_common.modern import (
+    AdaptiveAugment,
+    differentiable_augment,
+    gradient_penalty,
+    r1_penalty,
+    r2_penalty,
+    relativistic_loss,
+)
 
 # Told in this list, kept elsewhere: what came after the chapter, and the machinery of a fast convolution.
 __all__ = [
-    "DropoutNoise", "HistoricalAverage", "InstanceNoise", "MinibatchDiscrimination", "PixelShuffle",
-    "ReplayBuffer", "UpsampleConv2D", "VirtualBatchNormalization", "WeightAverage", "WeightNormalization",
-    "differentiable_augment", "feature_matching_loss", "flip_logits", "floating",
-    "gradient_penalty", "instance_noise", "noisy_labels", "pack", "r1_penalty",
-    "sample_latent", "scale_images", "slerp", "smooth_labels", "start_statistics", "unrolled_gradients",
-    "unscale_images", "with_reference",
+    "AdaptiveAugment", "DropoutNoise", "HistoricalAverage", "InstanceNoise", "MinibatchDiscrimination",
+    "PixelShuffle", "ReplayBuffer", "UpsampleConv2D", "VirtualBatchNormalization", "WeightAverage",
+    "WeightNormalization", "differentiable_augment", "feature_matching_loss", "flip_logits", "floating",
+    "gradient_penalty", "instance_noise", "noisy_labels", "pack", "r1_penalty", "r2_penalty",
+    "relativistic_loss", "sample_latent", "scale_images", "slerp", "smooth_labels", "start_statistics",
+    "unrolled_gradients", "unscale_images", "with_reference",
 ]  # fmt: skip
 
 _register = keras.saving.register_keras_serializable(package="gan_common")

@@ -13,17 +13,35 @@ class Config(cli.TrainingConfig):
     """One training of `keras_dcgan`, made by `resolve`."""
 
     preset: str = flag(
-        "dcgan", "networks and hyper-parameters", ("dcgan", "reference", "gan", "cgan")
+        "dcgan", "networks and hyper-parameters", ("dcgan", "reference", "gan", "cgan", "modern")
     )
     batch_size: int = by_preset("images in a step", lower=2)
     loss: str = by_preset(
         "the two players' loss",
-        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
+        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge", "relativistic"),
+    )
+    gamma: float = by_preset(
+        "γ of R1 and R2: how flat D is kept around real and generated images; 0 leaves both out",
+        lower=0,
+        since="0.2",
+    )
+    gamma_steps: int = by_preset(
+        "steps in which γ falls to a tenth, where it stays; 0 leaves it as it is",
+        lower=0,
+        since="0.2",
+    )
+    penalty_images: int = by_preset(
+        "so many real and so many generated images of a batch are taken for R1 and R2",
+        lower=1,
+        since="0.2",
     )
     latent_dim: int = by_preset("numbers in a latent", lower=1, upper=10_000)
     latent: str = by_preset("where latents are drawn from", ("normal", "uniform", "sphere"))
     width: int = flag(
-        32, "filters of D's first layer; G has twice as many (dcgan, cgan)", lower=1, upper=1024
+        32,
+        "filters of D's first layer; G has twice as many (dcgan, cgan), or as many (modern)",
+        lower=1,
+        upper=1024,
     )
     discriminator_kernel: int = flag(
         4,
@@ -68,16 +86,20 @@ def resolve(given: dict) -> Config:
     """
     preset, chosen = given.get("preset", "dcgan"), given.get("tricks", ())
     values = dict(PRESETS[preset])
-    _check_tricks(preset, chosen)
     values |= catalogue.sets(catalogue.DCGAN, chosen)
     if given.get("break_"):
         _check_break(given["break_"], preset, chosen)
         values |= BROKEN[given["break_"]]
     config = Config(**{**values, **given})
-    if config.loss in ("wasserstein", "hinge") and config.real_label != 1:
+    _check_tricks(config)
+    if config.loss in ("wasserstein", "hinge", "relativistic") and config.real_label != 1:
         raise UserError(
             f"--real_label {config.real_label}: the {config.loss} loss has no labels to smooth; "
             "leave smoothing out, or choose --loss non_saturating"
+        )
+    if config.gamma and config.penalty_images > config.batch_size:
+        raise UserError(
+            f"--penalty_images {config.penalty_images}: a batch has {config.batch_size}; give at most that"
         )
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
@@ -98,12 +120,26 @@ def _check_break(name: str, preset: str, chosen: tuple[str, ...]) -> None:
             raise UserError(f"--break {name} with --tricks {trick}: it mends what is to be broken")
 
 
-def _check_tricks(preset: str, chosen: tuple[str, ...]) -> None:
-    catalogue.check(catalogue.DCGAN, chosen, preset, f"--preset {preset}")
-    per_picture = {"gradient_penalty", "r1"} & set(chosen)
-    without_batch_norm = {"weight_norm", "spectral_norm", "instance_norm"} & set(chosen)
-    if per_picture and preset in ("dcgan", "cgan") and not without_batch_norm:
+def _check_tricks(config: Config) -> None:
+    preset, chosen = config.preset, set(config.tricks)
+    catalogue.check(catalogue.DCGAN, config.tricks, preset, f"--preset {preset}")
+    if config.loss == "relativistic" and "unrolled" in chosen:
         raise UserError(
-            f"--tricks {per_picture.pop()}: the penalty is per image, and D's batch norm mixes "
-            "them; add spectral_norm, weight_norm or instance_norm"
+            "--tricks unrolled with --loss relativistic: G's look ahead knows no pairs; choose "
+            "--loss non_saturating"
+        )
+    per_image = [name for name in ("gradient_penalty", "r1") if name in chosen]
+    if config.gamma:
+        for name in ("r1", "minibatch", "packing", "unrolled"):
+            if name in chosen:
+                raise UserError(
+                    f"--tricks {name} with --gamma {config.gamma:g}: R1 and R2 are per image, and "
+                    "there once; leave the trick out, or give --gamma 0"
+                )
+    without_batch_norm = {"weight_norm", "spectral_norm", "instance_norm"} & chosen
+    if preset in ("dcgan", "cgan") and not without_batch_norm and (per_image or config.gamma):
+        what = f"--tricks {per_image[0]}" if per_image else f"--gamma {config.gamma:g}"
+        raise UserError(
+            f"{what}: the penalty is per image, and D's batch norm mixes them; add spectral_norm, "
+            "weight_norm or instance_norm to --tricks"
         )

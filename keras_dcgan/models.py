@@ -15,8 +15,10 @@ from gan_common.kernels import optimizers
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from keras_dcgan.config import PACKED, Config
-from keras_dcgan.networks import NETWORKS, break_weights
+from keras_dcgan.networks import CHAPTER, break_weights
+from keras_dcgan.residual import modern_discriminator, modern_generator
 
+NETWORKS = {**CHAPTER, "modern": (modern_generator, modern_discriminator)}
 UNROLLED_STEPS = int(TRICKS["unrolled"].values["steps"])
 CHUNK = 250  # images that go through a network at a time, where nothing is learnt
 THUMBNAILS = 256  # images that the best checkpoint is chosen by
@@ -91,6 +93,7 @@ class GAN(Drawing, keras.Model):
         self.generator, self.discriminator = generator, discriminator
         self.config, self.num_classes = config, num_classes
         self.conditional = config.preset == "cgan"
+        self.relativistic = config.loss == "relativistic"
         kind = "sgd" if "sgd_discriminator" in config.tricks else config.optimizer
         self.generator_optimizer = _optimizer(config, config.optimizer, config.generator_lr)
         self.discriminator_optimizer = _optimizer(config, kind, config.discriminator_lr)
@@ -180,20 +183,23 @@ class GAN(Drawing, keras.Model):
                 fake, self.generator.trainable_variables, output_gradients=to_images
             )
         real_logits, fake_logits = logits
+        # A pair's logits say which is more real, and nothing each alone.
+        level = (fake_logits, real_logits) if self.relativistic else (0.0, 0.0)
         g_gradients = self.terms.pulled(g_gradients)
         self.generator_optimizer.apply(g_gradients, self.generator.trainable_variables)
 
         if self.average is not None:
             self.average.update()
-        self.terms.update()
+        self.terms.update(real_logits - level[0])
         self.steps_done.assign_add(1)
         return {
             "d_loss": d_loss,
             "g_loss": g_loss,
-            "d_real_accuracy": tf.reduce_mean(tf.cast(real_logits > 0, tf.float32)),
-            "d_fake_accuracy": tf.reduce_mean(tf.cast(fake_logits < 0, tf.float32)),
+            "d_real_accuracy": tf.reduce_mean(tf.cast(real_logits > level[0], tf.float32)),
+            "d_fake_accuracy": tf.reduce_mean(tf.cast(fake_logits < level[1], tf.float32)),
             "d_gradient_norm": tf.linalg.global_norm(d_gradients),
             "g_gradient_norm": tf.linalg.global_norm(g_gradients),
+            **self.terms.told(),
         }
 
     def discriminator_step(
@@ -234,6 +240,8 @@ class GAN(Drawing, keras.Model):
     def discriminator_loss(self, real_logits: Any, fake_logits: Any, seed: Any) -> tf.Tensor:
         """D's loss by the configured kind, with smoothed or flipped labels."""
         logits = self.terms.flipped(real_logits, fake_logits, seed)
+        if self.relativistic:
+            return tricks.relativistic_loss(*logits)[0]
         return losses.discriminator_loss(self.config.loss, *logits, self.config.real_label)
 
     def generator_loss(
@@ -241,20 +249,43 @@ class GAN(Drawing, keras.Model):
     ) -> tf.Tensor:
         """G's loss by the configured kind, or by feature matching."""
         shown_fake = self.terms.shown(fake, seeds["again"])
-        if self.features is None:
+        if self.features is None and not self.relativistic:
             return losses.generator_loss(
                 self.config.loss, self.judge(shown_fake, labels, training=True)
             )
         shown_real = self.terms.shown(real, seeds["real"])
+        if self.features is None:
+            of_real, of_fake = (
+                self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
+            )
+            return tricks.relativistic_loss(of_real, of_fake)[1]
         real_features = self.judge(shown_real, labels, True, self.features)
         fake_features = self.judge(shown_fake, labels, True, self.features)
         return tricks.feature_matching_loss(tf.stop_gradient(real_features), fake_features)
 
     def penalty(self, real: Any, fake: Any, labels: Any, seed: Any) -> tf.Tensor:
         """What is added to D's loss."""
-        return self.terms.penalty(
+        total = self.terms.penalty(
             lambda samples: self.judge(samples, labels, training=True), real, fake, seed
         )
+        if not self.config.gamma:
+            return total
+        # Of a few of the images, in every step: a penalty of all of them would double its time.
+        some = self.config.penalty_images
+
+        def critic(samples: Any) -> Any:
+            return self.judge(samples, labels[:some], training=True)
+
+        slopes = tricks.r1_penalty(critic, real[:some]) + tricks.r2_penalty(critic, fake[:some])
+        return total + self._gamma() / 2 * slopes
+
+    def _gamma(self) -> tf.Tensor:
+        """γ of this step: it falls to a tenth, and stays there (Huang et al. 2024, appendix)."""
+        config = self.config
+        if not config.gamma_steps:
+            return tf.constant(config.gamma)
+        passed = tf.cast(self.steps_done.value, tf.float32) / config.gamma_steps
+        return config.gamma * 10.0 ** -tf.minimum(passed, 1.0)
 
     def unrolled_step(self, real: Any, labels: Any, seeds: Mapping[str, tf.Tensor]) -> tuple:
         """Fakes, and G's loss and gradients against D as it will be after `UNROLLED_STEPS` steps."""

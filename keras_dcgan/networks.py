@@ -1,4 +1,4 @@
-"""The networks of the four presets.
+"""The networks of the chapter's four presets.
 
 Images are NHWC in [-1, 1]; a generator takes latents (N, latent_dim), a discriminator returns one
 logit an image (N, 1).  The conditional pair takes the class (N,) int32 as a second input.  A
@@ -39,8 +39,8 @@ def dcgan_generator(config: Config, image_shape: ImageShape, num_classes: int = 
     Every layer but the last is followed by batch norm and ReLU; the last ends in tanh.  With
     `num_classes`, the class joins the latent as a one-hot vector (Mirza & Osindero 2014, section 3.1).
     """
-    times, side = _halvings(config, image_shape)
-    inputs, x = _generator_input(config, num_classes)
+    times, side = halvings(config, image_shape)
+    inputs, x = generator_input(config, num_classes)
     filters = 2 * config.width * 2 ** (times - 1)  # twice as wide as D, as in their figure 1
     x = layers.Dense(side * side * filters, use_bias=False, kernel_initializer=_weights())(x)
     x = layers.Reshape((side, side, filters))(x)
@@ -62,8 +62,8 @@ def dcgan_discriminator(
     class is mapped to one more plane of the image.  Kernels of side k make a feature after n layers
     see 1 + (k − 1)(2ⁿ − 1) pixels across: 22 with n = 3 and k = 4, 36 with k = 6.
     """
-    _halvings(config, image_shape)
-    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    halvings(config, image_shape)
+    inputs, x = discriminator_input(config, image_shape, num_classes)
     filters, side = config.width, config.discriminator_kernel
     x = _weighted(config, Conv2D(filters, side, 2, "same", kernel_initializer=_weights()))(x)
     x = layers.LeakyReLU(LEAK)(x)
@@ -78,7 +78,7 @@ def dcgan_discriminator(
     return keras.Model(inputs, _logit(config, x), name="discriminator")
 
 
-def _halvings(config: Config, image_shape: ImageShape) -> tuple[int, int]:
+def halvings(config: Config, image_shape: ImageShape) -> tuple[int, int]:
     """How often a side is halved until it is 4 to 7, and what is left: 28 → (2, 7), 64 → (4, 4)."""
     _check_size(config, image_shape)
     side, times = image_shape[0], 0
@@ -104,7 +104,7 @@ def reference_generator(
 ) -> keras.Model:
     """The generator of jacobgil/keras-dcgan: tanh everywhere, upsampling, then convolution."""
     _check_size(config, image_shape)
-    inputs, x = _generator_input(config, num_classes)
+    inputs, x = generator_input(config, num_classes)
     side = image_shape[0] // 4
     x = _noisy(config, layers.Dense(1024, activation="tanh")(x))
     x = _generator_norm(config, layers.Dense(side * side * 128)(x))
@@ -121,7 +121,7 @@ def reference_discriminator(
     config: Config, image_shape: ImageShape, num_classes: int = 0
 ) -> keras.Model:
     """The discriminator of jacobgil/keras-dcgan: tanh, max pooling, a dense layer of 1024."""
-    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    inputs, x = discriminator_input(config, image_shape, num_classes)
     # tanh after pooling is the same as before, for it is monotonic, on a quarter of the numbers.
     x = _weighted(config, Conv2D(64, 5, padding="same"))(x)
     x = layers.Activation("tanh")(layers.MaxPooling2D()(x))
@@ -138,7 +138,7 @@ def reference_discriminator(
 
 def dense_generator(config: Config, image_shape: ImageShape, num_classes: int = 0) -> keras.Model:
     """Goodfellow et al. 2014, section 5: rectifier layers; tanh here, as images are in [-1, 1]."""
-    inputs, x = _generator_input(config, num_classes)
+    inputs, x = generator_input(config, num_classes)
     for _ in range(2):
         x = _rectified(config, layers.Dense(1200)(x))
     x = layers.Dense(image_shape[0] * image_shape[1] * image_shape[2])(x)
@@ -151,7 +151,7 @@ def dense_discriminator(
     config: Config, image_shape: ImageShape, num_classes: int = 0
 ) -> keras.Model:
     """Goodfellow et al. 2014, section 5: two maxout layers (240 units of 5 pieces) with dropout."""
-    inputs, x = _discriminator_input(config, image_shape, num_classes)
+    inputs, x = discriminator_input(config, image_shape, num_classes)
     x = layers.Flatten()(x)
     for _ in range(2):
         x = _weighted(config, layers.Dense(240 * 5))(x)
@@ -166,7 +166,8 @@ def dense_discriminator(
 # ------------------------------------------------------- common parts, and where tricks come in
 
 
-def _generator_input(config: Config, num_classes: int) -> tuple[Any, Any]:
+def generator_input(config: Config, num_classes: int) -> tuple[Any, Any]:
+    """A generator's inputs, and what its first layer takes: the latent, and the class if there are some."""
     latents = keras.Input((config.latent_dim,), name="latents")
     if not num_classes:
         return latents, latents
@@ -175,9 +176,10 @@ def _generator_input(config: Config, num_classes: int) -> tuple[Any, Any]:
     return [latents, label], layers.Concatenate()([latents, one_hot])
 
 
-def _discriminator_input(
+def discriminator_input(
     config: Config, image_shape: ImageShape, num_classes: int
 ) -> tuple[Any, Any]:
+    """A discriminator's inputs, and what its first layer takes: an image or pack, a plane for the class."""
     *side, channels = image_shape
     packed = channels * (PACKED if "packing" in config.tricks else 1)
     x = images = keras.Input((*side, packed), name="images")
@@ -269,7 +271,7 @@ def _kernels(network: keras.Model) -> list:
     return [w for w in network.trainable_variables if w.path.endswith("kernel")]
 
 
-NETWORKS = {
+CHAPTER = {
     "dcgan": (dcgan_generator, dcgan_discriminator),
     "cgan": (dcgan_generator, dcgan_discriminator),
     "reference": (reference_generator, reference_discriminator),

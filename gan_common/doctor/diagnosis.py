@@ -128,6 +128,7 @@ GUESSING = {
     "minimax": 2 * math.log(2),
     "least_squares": 0.25,
     "hinge": 2.0,
+    "relativistic": math.log(2),
     "wasserstein": None,
 }
 
