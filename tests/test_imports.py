@@ -169,6 +169,7 @@ def test_both_packages_have_the_same_files():
         "evaluate",
     )
     labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
+    labels += ("expectations",)
     machines = ("distribute", "replicas")
     for package, more in (("keras_dcgan", ()), ("ssgan_tf", (*labels, *machines))):
         files = {path.stem for path in (ROOT / package).glob("*.py")}
