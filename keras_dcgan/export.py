@@ -9,7 +9,7 @@
 
 The networks of preset `cgan` also take the classes, int32 (N,), as a second input; packing lays the images of
 a pack behind each other as channels.  Averaged weights of the generator, float32 inside.
-A SavedModel is called by `tf.saved_model.load(FOLDER).serve(latents)`.
+A SavedModel is called by `model = tf.saved_model.load(FOLDER)`, then `model.serve(latents)`.
 --format onnx needs the packages tf2onnx and onnx.
 """
 

@@ -49,7 +49,7 @@ def _measured(config: Config) -> str:
     rows = [row for row in MEASURED if row.dataset == config.dataset]
     if not rows:
         return f"not measured on {config.dataset}"
-    labels = int(config.labels) if (config.labels or "").isdecimal() else None
+    labels = int(config.labels) if config.labels and config.labels.isdecimal() else None
     told = [row for row in rows if row.labels == labels] or rows
     nearest = min(told, key=lambda row: abs(row.labels - (labels or 10**6)))
     of_others = "" if nearest.labels == labels else f"with {config.labels} labels not measured; "
@@ -63,6 +63,6 @@ def _length(config: Config) -> str:
     length = f"{config.epochs:,} epochs" if config.steps is None else f"{config.steps:,} steps"
     if config.max_minutes is None:
         return length
-    minutes = f"{config.max_minutes:g} minutes"
+    minutes = f"{config.max_minutes:g} minute{'' if config.max_minutes == 1 else 's'}"
     timed = config.steps is None and config.epochs == TIMED_EPOCHS
     return minutes if timed else f"{minutes}, or {length}"

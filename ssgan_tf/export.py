@@ -9,10 +9,11 @@
     discriminator  images (N, H, W, C) in [-1, 1]          logits (N, K+1), the last of "generated": 0
     generator      latents (N, latent_dim)                 images (N, H, W, C) in [-1, 1]
 
-Averaged weights, float32 inside.  The classifier scales its images itself: give it uint8 or float32 ones of
-the run's size and channels (dataset.json of the run's folder has them, and the names of the classes in the
-order of the columns).  Its probabilities have the temperature of `evaluate --calibrate` where there is one.
-A SavedModel is called by `tf.saved_model.load(FOLDER).serve(images)`, or `serve_uint8`.
+Averaged weights, float32 inside.  The classifier scales its images itself: give it uint8 or float32 ones
+(onnx and tflite: float32) of the run's size and channels; dataset.json of the run's folder has these, and the
+names of the classes in the order of the columns.  Its probabilities have the temperature of
+`evaluate --calibrate` where there is one.
+A SavedModel is called by `model = tf.saved_model.load(FOLDER)`, then `model.serve(images)`, or `serve_uint8`.
 --format onnx needs the packages tf2onnx and onnx.
 """
 

@@ -20,7 +20,7 @@ An image that cannot be read is told on stderr and left out; the exit status is 
 import csv
 import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ def _main(argv: Sequence[str]) -> None:
     names, others = found.find_images(options.paths)
     if others:
         kinds = ", ".join(f".{kind}" for kind in found.KINDS)
-        print(f"{others:,} files that are not {kinds} were left out", file=sys.stderr)
+        print(f"left out, files other than {kinds}: {others:,}", file=sys.stderr)
 
     import gan_common.quiet  # noqa: F401
 
@@ -107,14 +107,18 @@ def _main(argv: Sequence[str]) -> None:
     if options.most_unsure is not None:
         unsure.propose(classifier, options.paths[0], names, options.most_unsure, options.csv)
         return
-    predictions = []
-    for prediction in classifier.predictions(names, min(options.top, len(class_names))):
+    predictions: Iterable[Prediction]
+    predictions = classifier.predictions(names, min(options.top, len(class_names)))
+    if (
+        options.csv or options.json
+    ):  # written before the first line, after which the reader may go away
+        predictions = list(predictions)
+        if options.csv:
+            write_csv(Path(options.csv), predictions)
+        if options.json:
+            files.write_json(Path(options.json), [each.as_json() for each in predictions])
+    for prediction in predictions:
         print(prediction)
-        predictions.append(prediction)
-    if options.csv:
-        write_csv(Path(options.csv), predictions)
-    if options.json:
-        files.write_json(Path(options.json), [each.as_json() for each in predictions])
 
 
 class Classifier:

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,10 @@ def command(
     with gan.averaged():
         network = networks[options.what](run, gan)
         write(network.model, options.format, out)
-    print(f"{out}\ntakes  {network.takes}\ngives  {network.gives}")
+    takes = network.takes
+    if options.format in ("onnx", "tflite"):  # their graphs are of one type
+        takes = takes.replace("uint8 or float32", "float32")
+    print(f"{out}\ntakes  {takes}\ngives  {network.gives}")
 
 
 def _place(options: Options) -> Path:
@@ -140,10 +144,9 @@ def _save_graph(model: Any, path: Path) -> None:
         ]
 
     def serve(*inputs: Any) -> Any:
-        inputs = [
-            tf.cast(value, each.dtype) for value, each in zip(inputs, model.inputs, strict=True)
-        ]
-        return model(inputs if len(inputs) > 1 else inputs[0], training=False)
+        pairs = zip(inputs, model.inputs, strict=True)
+        taken = [tf.cast(value, each.dtype) for value, each in pairs]
+        return model(taken if len(taken) > 1 else taken[0], training=False)
 
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -179,7 +182,9 @@ def _save_onnx(model: Any, path: Path) -> None:
         [tf.zeros((1, *each.shape[1:]), each.dtype) for each in model.inputs]
     )  # Keras asks for it
     try:
-        model.export(str(path), format="onnx", verbose=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what tf2onnx asks of NumPy
+            model.export(str(path), format="onnx", verbose=False)
     except OSError:
         raise
     except Exception as error:

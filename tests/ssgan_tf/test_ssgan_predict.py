@@ -126,7 +126,7 @@ def test_a_damaged_image_is_told_and_the_others_are_predicted(run_dir, pool, tmp
     told = capsys.readouterr()
     assert len(told.out.splitlines()) == 1
     assert "bad.png': not an image" in told.err
-    assert "1 files that are not .png, .jpg, .jpeg" in told.err
+    assert "left out, files other than .png, .jpg, .jpeg: 1" in told.err
     assert status(predict.main, f"--run_dir={run_dir}", tmp_path / "bad.png") == 2
     assert "none of the 1 images could be read" in capsys.readouterr().err
 
