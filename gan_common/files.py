@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         ) from error
 
 
-def write_json(path: Path, content: Mapping) -> None:
+def write_json(path: Path, content: Mapping | Sequence) -> None:
     """Write a JSON file, whole or not at all."""
     text = json.dumps(content, indent=2) + "\n"
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

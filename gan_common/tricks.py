@@ -882,6 +882,11 @@ class WeightNormalization(keras.layers.Wrapper):
         """g · v / ‖v‖, float32, of the shape of the wrapped layer's kernel."""
         return self._kernel(tf.convert_to_tensor(self.g))
 
+    def plain_weights(self) -> list[np.ndarray]:
+        """The weights with which the wrapped layer, unwrapped, computes the same."""
+        biases = [self.layer.bias.numpy()] if self.layer.use_bias else []
+        return [self.normalized_kernel().numpy(), *biases]
+
     def call(self, inputs: tf.Tensor, kernel: tf.Tensor | None = None) -> tf.Tensor:
         return self._call_with(inputs, self.normalized_kernel() if kernel is None else kernel)
 

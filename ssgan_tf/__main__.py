@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 
 from gan_common.cli.program import program
-from ssgan_tf import evaluate, generate, train
+from ssgan_tf import evaluate, export, generate, predict, train
 
-COMMANDS = {"train": train.main, "generate": generate.main, "evaluate": evaluate.main}
+COMMANDS = {
+    "train": train.main,
+    "generate": generate.main,
+    "evaluate": evaluate.main,
+    "predict": predict.main,
+    "export": export.main,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,23 +1,38 @@
 """Measure a trained SSGAN: the classifier on the test split, the discriminator, the generator.
 
     python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1
+    python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1 --calibrate
 
 Prints the test error with the averaged weights and with the last ones, the accuracy of each class, how well
 D tells generated images from real ones, and FID beside its floor; adds them to the run's summary.json.
-Draws confusion.png, and mistakes.png: the test images that it is most confidently wrong about.
+Draws confusion.png; mistakes.png: the test images that it is most confidently wrong about; and
+reliability.png: whether it is right as often as it is sure.  --calibrate first fits a temperature on the
+run's validation images (Guo et al. 2017), which predict and export take from then on.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gan_common import cli, data
-from gan_common.cli.evaluate import command
+from gan_common.cli import evaluate as shared
+from gan_common.cli import flag
 from gan_common.runs import Run
+from ssgan_tf.calibration import calibrate, temperature_of
 from ssgan_tf.config import Config
 
 MISTAKES = 36  # in the image of mistakes
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(shared.Options):
+    """The flags of `evaluate`."""
+
+    calibrate: bool = flag(
+        False, "first fit the temperature of the class probabilities on the run's validation images"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,13 +41,18 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _main(argv: Sequence[str]) -> None:
-    command(argv, __doc__, Config, _restore, evaluate)
+    shared.command(argv, __doc__, Config, _restore, evaluate, Options, _first)
 
 
 def _restore(*given: Any) -> Any:
     from ssgan_tf import models
 
     return models.restore(*given)
+
+
+def _first(options: Options, run: Run, gan: Any, dataset: data.Dataset) -> None:
+    if options.calibrate:
+        calibrate(run, gan, dataset, gan.config)
 
 
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
@@ -53,7 +73,7 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
 
 
 def classification(run: Any, gan: Any, dataset: data.Dataset) -> dict[str, float]:
-    """Test error, with averaged and with live weights, and each class's accuracy; draws both images."""
+    """Test error, with averaged and with live weights, accuracy by class, calibration; all drawn."""
     from gan_common import plotting
 
     x, y, classes = dataset.x_test, dataset.y_test, dataset.num_classes
@@ -70,11 +90,34 @@ def classification(run: Any, gan: Any, dataset: data.Dataset) -> dict[str, float
             print(f"  right on {name:<20} {right / row.sum():.2%} of {row.sum()}")
     names = [str(name) for name in dataset.class_names]
     plotting.confusion_matrix(run.folder / "confusion.png", matrix, names, "Test split")
+    measured |= calibrated(run, gan, class_logits, y)
     worst = confident_mistakes(class_logits, y, MISTAKES)
     if len(worst):
         texts = [f"{names[y[i]][:8]}→{names[predicted[i]][:8]}" for i in worst]
         plotting.save_grid(run.folder / "mistakes.png", x[worst], labels=texts)
     return measured
+
+
+def calibrated(run: Any, gan: Any, class_logits: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """The expected calibration error of logits (N, K), also with the run's temperature; draws both."""
+    from gan_common import plotting
+    from gan_common.metrics import calibration
+
+    temperatures = {"ece": 1.0}
+    if (fitted := temperature_of(run, gan)) is not None:
+        temperatures["ece_calibrated"] = fitted
+    measured, curves = {}, {}
+    for name, temperature in temperatures.items():
+        p = calibration.probabilities(class_logits, temperature)
+        measured[name] = calibration.expected_calibration_error(p, true)
+        told = "as trained" if name == "ece" else f"temperature {temperature:.2f}"
+        curves[f"{told}: {measured[name]:.2%}"] = calibration.reliability(p, true)
+    told = " → ".join(f"{value:.2%}" for value in measured.values())
+    how = f"temperature {fitted:.3f}" if fitted is not None else "--calibrate fits a temperature"
+    print(f"expected calibration error    {told} ({how})")
+    title = "Test split: expected calibration error"
+    plotting.reliability(run.folder / "reliability.png", curves, title)
+    return measured if fitted is None else {**measured, "temperature": fitted}
 
 
 def confusion(true: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -54,6 +54,7 @@ def build(
     image_shape: ImageShape,
     num_classes: int,
     first_batch: Any = None,
+    label_shares: Any = None,
 ) -> "SSGAN":
     """The two networks of a configuration, every weight drawn from `config.seed`.
 
@@ -62,6 +63,7 @@ def build(
         image_shape, num_classes: of the data.
         first_batch: uint8 images (N, H, W, C) for the data-dependent initialization; without them the
             weights are good for being restored only.
+        label_shares: (num_classes,), the classes' shares of the labelled images, where they are unequal.
     """
     keras.utils.set_random_seed(config.seed)
     with computing_in(config.precision):
@@ -79,7 +81,7 @@ def build(
             discriminator.initialize_from(tricks.scale_images(tf.constant(first_batch)), seed)
             latents = draw_latents(config, config.batch_size, seed)
             tricks.start_statistics(generator, latents)
-    return SSGAN(generator, discriminator, config, image_shape, num_classes, teacher)
+    return SSGAN(generator, discriminator, config, image_shape, num_classes, teacher, label_shares)
 
 
 def restore(
@@ -107,6 +109,7 @@ class SSGAN(Drawing):
         config: latents, optimizers.
         image_shape, num_classes: of the data; K is the number of classes.
         teacher: a network like the discriminator, to have its averaged weights (EMA teacher); or None.
+        label_shares: as of `build`; the teacher's classes are made so frequent.
 
     Attributes:
         d_learns: False while D is paused.  A bool, not a variable: a step is traced for each of its values,
@@ -128,6 +131,7 @@ class SSGAN(Drawing):
         image_shape: ImageShape,
         num_classes: int,
         teacher: keras.Model | None = None,
+        label_shares: Any = None,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
         self.config, self.num_classes = config, num_classes
@@ -156,7 +160,7 @@ class SSGAN(Drawing):
             if config.weight_average
             else None
         )
-        self.teacher = None if teacher is None else Teacher(teacher, num_classes)
+        self.teacher = None if teacher is None else Teacher(teacher, num_classes, label_shares)
         self.terms = Terms(
             config.tricks,
             generator.trainable_variables,

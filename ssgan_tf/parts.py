@@ -1,6 +1,7 @@
 """What a run takes of a data set: labelled images, the pool without labels, and validation images."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,24 @@ class Parts:
 def divide(dataset: data.Dataset, config: Config) -> Parts:
     """Choose by `config.seed` which images are for validation, and which labels are seen.
 
+    Each class keeps an image to learn from, whatever the size of the validation part.
+
     Raises:
-        UserError: labels that are not there, or not divisible by the classes.
+        UserError: labels that are not there, or not divisible by the classes; too many validation images.
     """
     x, y = dataset.x_train, dataset.y_train
-    count = min(5000, len(y) // 10) if config.validation_size is None else config.validation_size
-    if count >= len(y):
-        raise UserError(f"--validation_size {count}: the data has only {len(y)} training images")
-    kept, held = np.arange(len(y)), np.arange(0)
-    if count:
-        kept, held = data.validation_split(y, count, config.seed)
+    kept, held = _validation(y, config)
     pool: np.ndarray | data.Rows | None = dataset.x_unlabelled
+    # A run that is older than defaults by data set has None: 100, or all where there is a pool.
     labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
-    labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
+    seen_labels, _ = data.label_split(
+        y[kept],
+        labels,
+        config.seed,
+        equal=config.label_shares == "equal",
+        class_names=dataset.class_names,
+    )
+    labelled = kept[seen_labels]
     if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
         pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
         seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
@@ -55,6 +61,40 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
         seen = x[labelled]
         pool = x[kept] if pool is None else np.concatenate([pool, x[kept]])
     return Parts(labelled, seen, y[labelled], pool, x[held], y[held])
+
+
+def _validation(y: np.ndarray, config: Config) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers to learn from, and for validation."""
+    count = config.validation_size
+    if count is not None and count >= len(y):
+        raise UserError(f"--validation_size {count}: the data has only {len(y)} training images")
+    classes = len(np.unique(y))
+    room = len(y) - classes  # when each class keeps one
+    if count is None:
+        count = min(5000, len(y) // 10, room)
+    if count > room:
+        raise UserError(
+            f"--validation_size {count}: {room} are left when each of the {classes} classes keeps an "
+            "image to learn from; give at most that"
+        )
+    if not count:
+        return np.arange(len(y)), np.arange(0)
+    return data.validation_split(y, count, config.seed, keep=1)
+
+
+def label_shares(parts: Parts, num_classes: int) -> np.ndarray | None:
+    """The classes' shares of the labelled images, (K,) summing to 1; None where they are equal."""
+    counts = np.bincount(parts.y_labelled, minlength=num_classes)
+    return None if len(set(counts)) == 1 else counts / counts.sum()
+
+
+def tell_shares(shares: np.ndarray, class_names: Sequence[str]) -> str:
+    """Unequal shares in a line: of each class, or of many the rarest and the most frequent."""
+    order = np.argsort(-shares, kind="stable")
+    told = [f"{class_names[i]} {shares[i]:.1%}" for i in order]
+    if len(told) > 12:
+        told = [*told[:3], f"… {len(told) - 6} more …", *told[-3:]]
+    return f"labelled images by class: {', '.join(told)}"
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:

@@ -5,6 +5,7 @@ the labels are (Berthelot et al. 2020, 1911.09785).
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,16 +21,22 @@ class Teacher:
     Args:
         network: a network like D, built.
         num_classes: K.
+        label_shares: (K,) of the labelled images, where they are unequal: what a batch of them tells is then
+            known in advance.
 
     Attributes:
         network: as given.
         class_shares: (2, K), the classes' mean shares lately: by the labels, and by the teacher.
     """
 
-    def __init__(self, network: keras.Model, num_classes: int) -> None:
+    def __init__(self, network: keras.Model, num_classes: int, label_shares: Any = None) -> None:
         self.network, self.num_classes = network, num_classes
+        self.label_shares = None
+        start = tf.fill((num_classes,), 1.0 / num_classes)
+        if label_shares is not None:
+            self.label_shares = start = tf.constant(label_shares, tf.float32)
         self.class_shares = tf.Variable(
-            tf.fill((2, num_classes), 1.0 / num_classes),
+            tf.stack([start, start]),
             trainable=False,
             name="class_shares",
             aggregation=tf.VariableAggregation.MEAN,
@@ -57,7 +64,9 @@ class Teacher:
         """
         _, logits = self.network(images, training=False)
         p = tf.nn.softmax(logits)
-        told = tf.reduce_mean(tf.one_hot(labels, self.num_classes), axis=0)
+        told = self.label_shares
+        if told is None:
+            told = tf.reduce_mean(tf.one_hot(labels, self.num_classes), axis=0)
         batch = tf.stack([told, tf.reduce_mean(p, axis=0)])
         self.class_shares.assign(SHARES_DECAY * self.class_shares + (1 - SHARES_DECAY) * batch)
         by_label, by_teacher = tf.unstack(tf.convert_to_tensor(self.class_shares))

@@ -167,8 +167,10 @@ def test_both_packages_have_the_same_files():
         "train",
         "generate",
         "evaluate",
+        "export",
     )
     labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
+    labels += ("calibration", "expectations", "predict", "unsure")
     machines = ("distribute", "replicas")
     for package, more in (("keras_dcgan", ()), ("ssgan_tf", (*labels, *machines))):
         files = {path.stem for path in (ROOT / package).glob("*.py")}

@@ -10,15 +10,19 @@ from benchmarks.experiments import modes as modes_table
 from benchmarks.experiments import ssgan as ssgan_table
 from benchmarks.speed import bench
 from gan_common import modes
-from gan_common.cli import evaluate, generate
+from gan_common.cli import export, generate
+from keras_dcgan import __main__ as keras_dcgan
 from keras_dcgan import config as dcgan_config
+from ssgan_tf import __main__ as ssgan_tf
 from ssgan_tf import config as ssgan_config
+from ssgan_tf import evaluate, predict
 
 ROOT = Path(__file__).resolve().parent.parent
 README, CHINESE, RESULTS = (
     ROOT / name for name in ("README.md", "README.zh-CN.md", "results/README.md")
 )
 DOCUMENTS = [README, CHINESE, RESULTS, *sorted((ROOT / "docs").glob("*.md"))]
+PROGRAMS = {"keras-dcgan": keras_dcgan, "ssgan-tf": ssgan_tf}
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
@@ -38,6 +42,8 @@ def test_the_readme_names_only_flags_that_exist(document):
         ssgan_config.Flags,
         generate.Options,
         evaluate.Options,
+        export.Options,
+        predict.Options,
         modes.Options,
         modes_table.Options,
         ssgan_table.Options,
@@ -64,7 +70,7 @@ def test_the_readme_names_only_modules_and_files_that_exist(document):
         limit = 1_000_000 if link.endswith((".ipynb", ".json")) else 200_000
         assert path.is_dir() or path.stat().st_size <= limit, link
     for program, command in re.findall(r"\b(keras-dcgan|ssgan-tf) ([a-z]+)", text):
-        assert command in ("train", "generate", "evaluate"), (program, command)
+        assert command in PROGRAMS[program].COMMANDS, (program, command)
 
 
 @documents

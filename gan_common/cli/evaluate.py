@@ -27,6 +27,8 @@ def command(
     config_class: type,
     restore: Callable[..., Any],
     evaluate: Callable[[Run, Any, data.Dataset], Mapping[str, float]],
+    options_class: type[Options] = Options,
+    first: Callable[[Any, Run, Any, data.Dataset], None] | None = None,
 ) -> None:
     """Restore a run and measure it.
 
@@ -36,8 +38,10 @@ def command(
         config_class: of the package's runs.
         restore: (run, configuration, image shape, number of classes, "last" or "best") → the networks.
         evaluate: measures them.
+        options_class: the flags, where a package has more of them.
+        first: (options, run, networks, data set), called before measuring.
     """
-    options = Options(**parse(Options, argv, usage))
+    options = options_class(**parse(options_class, argv, usage))
     config: Any = saved(config_class, options.run_dir)
     dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
 
@@ -45,6 +49,9 @@ def command(
 
     run = Run(Path(str(options.run_dir)))
     facts = (dataset.image_shape, dataset.num_classes)
-    measured = evaluate(run, restore(run, config, *facts, options.checkpoint), dataset)
+    networks = restore(run, config, *facts, options.checkpoint)
+    if first is not None:
+        first(options, run, networks, dataset)
+    measured = evaluate(run, networks, dataset)
     if options.json:
         files.write_json(Path(options.json), measured)

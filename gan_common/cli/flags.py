@@ -69,9 +69,14 @@ def base_type(annotation: Any) -> type:
     return typing.get_origin(annotation) or annotation
 
 
+def _of_flags(config_class: type) -> list[dataclasses.Field]:
+    """The fields that are flags: one made without `flag` takes what is typed without a flag's name."""
+    return [field for field in dataclasses.fields(config_class) if field.metadata]
+
+
 def _define(config_class: type, values: flags.FlagValues) -> None:
     hints = typing.get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
+    for field in _of_flags(config_class):
         kind, meta = base_type(hints[field.name]), field.metadata
         # The flag's own default is None: so a value that was typed is told from one that was not.
         default = "" if field.default in (None, ()) else f" (default: {field.default})"
@@ -91,13 +96,22 @@ def _define(config_class: type, values: flags.FlagValues) -> None:
             flags.DEFINE_string(flag_values=values, **common)
 
 
-def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]:
+def parse(
+    config_class: type,
+    argv: Sequence[str],
+    usage: str,
+    arguments: str | None = None,
+    outputs: Sequence[str] = ("json", "csv", "out"),
+) -> dict[str, Any]:
     """What the person typed, as a dict of the fields that were given.
 
     Args:
         config_class: a dataclass whose fields are made with `flag`.
         argv: program name first.
         usage: the text that `--help` prints above the flags.
+        arguments: the field, made without `flag`, that takes what is typed without a flag's name, as a
+            tuple; flags may stand between.  None refuses such.
+        outputs: flags that name a file to write, which is checked.
 
     Raises:
         UserError: an unknown flag (the known ones are listed), or a value that does not fit.
@@ -105,7 +119,8 @@ def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]
     """
     values = flags.FlagValues()
     _define(config_class, values)
-    fields = {flag_name(f): f.name for f in dataclasses.fields(config_class)}
+    values.set_gnu_getopt(arguments is not None)
+    fields = {flag_name(f): f.name for f in _of_flags(config_class)}
     names = list(fields)
     if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
         print(usage.strip() + "\n")
@@ -119,7 +134,7 @@ def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]
         raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
     except flags.Error as error:
         raise UserError(str(error)) from error
-    if rest:
+    if rest and arguments is None:
         raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
     given = {
         field: values[name].value
@@ -129,8 +144,10 @@ def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]
     for name, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name} {value}: give a finite number")
-        if name in ("json", "out"):
+        if name in outputs:
             check_output(f"--{name}", str(value))
+    if arguments is not None:
+        given[arguments] = list(rest)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 

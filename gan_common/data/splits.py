@@ -1,5 +1,7 @@
 """Which rows of a data set serve for what: labelled or not, validation or training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from gan_common.errors import UserError
@@ -24,7 +26,14 @@ def _first_of_each_class(y: np.ndarray, counts: np.ndarray, order: np.ndarray) -
     return chosen
 
 
-def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def label_split(
+    y: np.ndarray,
+    labels: int | str,
+    seed: int,
+    *,
+    equal: bool = True,
+    class_names: Sequence[str] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Choose which training labels a semi-supervised run may see: the same number of each class.
 
     For one seed, a larger budget includes a smaller one.
@@ -33,6 +42,8 @@ def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray
         y: all training labels, (N,).
         labels: how many, or "all".
         seed: which ones.
+        equal: False takes one of each class, and the others by the classes' shares.
+        class_names: by which an error calls a class; its number by default.
 
     Returns:
         (labelled, unlabelled): sorted int64 indices that together are range(N).
@@ -52,6 +63,14 @@ def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray
         number = int(str(labels))
     except ValueError:
         number = 0
+    if not equal and len(classes) <= number <= len(y):
+        counts = 1 + _by_share(sizes - 1, number - len(classes))
+        return _chosen(y, counts, seed)
+    if not equal:
+        raise UserError(
+            f'labels must be "all", or from {len(classes)}, one of each class, to {len(y)}. '
+            f"Received: labels={labels!r}"
+        )
     if number < 1 or number % len(classes):
         raise UserError(
             f'labels must be "all", or a positive multiple of the {len(classes)} classes. '
@@ -59,35 +78,54 @@ def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray
         )
     per_class = number // len(classes)
     if per_class > sizes.min():
+        rarest = classes[sizes.argmin()]
+        called = rarest if class_names is None else repr(class_names[rarest])
         raise UserError(
-            f"labels={number} means {per_class} of each class, but class "
-            f"{classes[sizes.argmin()]} has {sizes.min()}; give at most "
-            f'{sizes.min() * len(classes)}, or "all"'
+            f"labels={number} means {per_class} of each class, but class {called} has {sizes.min()}; "
+            f'give at most {sizes.min() * len(classes)}, or "all"'
         )
-    order = _random_order(len(y), seed, purpose=0)
-    chosen = _first_of_each_class(y, np.full(len(classes), per_class), order)
+    return _chosen(y, np.full(len(classes), per_class), seed)
+
+
+def _chosen(y: np.ndarray, counts: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    chosen = _first_of_each_class(y, counts, _random_order(len(y), seed, purpose=0))
     return np.flatnonzero(chosen), np.flatnonzero(~chosen)
 
 
-def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_share(sizes: np.ndarray, count: int) -> np.ndarray:
+    """`count` divided by the sizes, no more than these: rounded down, the rest by largest remainder."""
+    counts, remainders = np.divmod(sizes * count, max(sizes.sum(), 1))
+    counts[np.argsort(-remainders, kind="stable")[: count - counts.sum()]] += 1
+    return counts
+
+
+def validation_split(
+    y: np.ndarray, count: int, seed: int, keep: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Hold a validation part out of the training part, each class by its share.
 
     Args:
         y: labels, (N,).
         count: size of the validation part, 1 to N - 1.
         seed: which ones.
+        keep: rows that each class keeps whatever its share, if it has so many; the larger classes give more.
 
     Returns:
         (kept, held): sorted int64 indices that together are range(N); `held` has `count` of them.
 
     Raises:
-        ValueError: `count` out of range.
+        ValueError: `count` out of range, or more than `keep` leaves.
     """
     if not 0 < count < len(y):
         raise ValueError(f"count must be from 1 to {len(y) - 1}. Received: count={count}")
     sizes = np.unique(y, return_counts=True)[1]
-    counts, remainders = np.divmod(sizes * count, len(y))
-    # Largest remainder: the rows that rounding down left over go to the classes that lost most.
-    counts[np.argsort(-remainders, kind="stable")[: count - counts.sum()]] += 1
+    room = np.maximum(sizes - keep, 0)
+    if count > room.sum():
+        raise ValueError(f"keep={keep} leaves {room.sum()} rows. Received: count={count}")
+    counts = np.minimum(_by_share(sizes, count), room)
+    while missing := count - counts.sum():
+        able = np.flatnonzero(counts < room)
+        lacking = (sizes * count / len(y) - counts)[able]
+        counts[able[np.argsort(-lacking, kind="stable")[:missing]]] += 1
     chosen = _first_of_each_class(y, counts, _random_order(len(y), seed, purpose=1))
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)

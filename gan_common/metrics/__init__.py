@@ -7,6 +7,7 @@ over other features.  Nothing is cached: the same arrays give the same numbers.
     distances     Fréchet (FID), kernel (KID)
     neighbors     precision and recall, density and coverage, nearest images
     classes       inception score, class histogram
+    calibration   temperature, expected calibration error
     report        all of them, each beside its floor
     features      the local classifier (TensorFlow)
     scores        a data set's real images against generated ones (TensorFlow)

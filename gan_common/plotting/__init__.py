@@ -10,12 +10,18 @@ figures  what a notebook shows
 """
 
 from gan_common.plotting.canvas import save as save_figure
-from gan_common.plotting.charts import comparison, comparisons, confusion_matrix, marked_pictures
+from gan_common.plotting.charts import (
+    comparison,
+    comparisons,
+    confusion_matrix,
+    marked_pictures,
+    reliability,
+)
 from gan_common.plotting.curves import error_curves, loss_curves
 from gan_common.plotting.gifs import save_gif, spread
 from gan_common.plotting.grids import save_grid, tile
 
 __all__ = [
     "comparison", "comparisons", "confusion_matrix", "error_curves", "loss_curves",
-    "marked_pictures", "save_figure", "save_gif", "save_grid", "spread", "tile",
+    "marked_pictures", "reliability", "save_figure", "save_gif", "save_grid", "spread", "tile",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Results beside each other: bars, dots with whiskers, a confusion matrix, images with faults framed."""
+"""Results beside each other: bars, dots with whiskers, confusion, reliability, images with faults framed."""
 
 import os
 import textwrap
@@ -139,6 +139,40 @@ def confusion_matrix(
             dark = shares[row, column] > 0.5
             ax.text(column, row, f"{count:g}", ha="center", va="center", fontsize=8,
                     color="white" if dark else "black")  # fmt: skip
+    canvas.save(path, figure)
+
+
+def reliability(
+    path: str | os.PathLike,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    title: str,
+) -> None:
+    """Draws how often a classifier is right against how sure it is, and how many images each bin has.
+
+    Args:
+      path: the PNG; its folder is made if need be.
+      curves: name → (counts, mean confidence, share right), (bins,) each; empty bins are left out.
+      title: above the figure.
+
+    Raises:
+      ValueError: without curves, or for one without images.
+      UserError: if the file cannot be written.
+    """
+    if not curves or any(not np.sum(counts) for counts, _, _ in curves.values()):
+        raise ValueError(f"curves must have images. Received: {list(curves)}")
+    figure, (above, below) = canvas.new(
+        6, 6, title, rows=2, sharex=True, gridspec_kw={"height_ratios": [3, 1]}
+    )
+    above.plot([0, 1], [0, 1], color="gray", linestyle="--", linewidth=1)
+    for number, (name, (counts, confidence, right)) in enumerate(curves.items()):
+        filled = np.asarray(counts) > 0
+        above.plot(confidence[filled], right[filled], "o-", color=f"C{number}", label=name)
+        shares = counts / np.sum(counts)
+        places = (np.arange(len(counts)) + 0.3 + 0.4 * number) / len(counts)
+        below.bar(places, 100 * shares, 0.35 / len(counts), color=f"C{number}")
+    above.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    above.legend(loc="upper left", frameon=False)
+    below.set(xlabel="probability of the predicted class", ylabel="% of images")
     canvas.save(path, figure)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from gan_common.doctor.treatment import GO_BACK, STOP, Treatment, bands
 from gan_common.errors import UserError
 from gan_common.runs.checkpoints import Checkpoints
+from gan_common.runs.estimate import Estimate
 from gan_common.runs.lock import Lock
 from gan_common.runs.run import Run
 from gan_common.runs.signals import StopSignals
@@ -43,6 +44,7 @@ class Recorder:
         max_minutes: training time after which the run ends, over all its parts; None is no limit.
         quality: () → a number, the lower the better, that the best checkpoint is chosen by.
         treatment: watches over the training's health, and acts; None leaves that out.
+        phases: (first step, cost of a step) where steps are not all as dear, for the time left.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Recorder:
         max_minutes: float | None = None,
         quality: Callable[[], float] | None = None,
         treatment: Treatment | None = None,
+        phases: Sequence[tuple[int, float]] = ((0, 1.0),),
     ) -> None:
         self.run, self.draw_samples = run, draw_samples
         self.checkpoints = Checkpoints(run, variables)
@@ -75,6 +78,7 @@ class Recorder:
         self.interrupted: int | None = None  # the signal that asked to stop
         self._sums: dict[str, float] = {}
         self._count = 0
+        self._estimate = Estimate(total_steps, phases)
 
     def restore(self) -> int:
         """Go back to the newest sound checkpoint; the number of steps that it had done.
@@ -149,6 +153,7 @@ class Recorder:
         try:
             self._mark = self._shown = time.perf_counter()
             self._start = (self.step, self.seconds)
+            self._estimate.begin(self.step, self.seconds)
             if self.step == 0:
                 self.run.add_sample(0, self.draw_samples())
                 if self.treatment is not None:
@@ -177,6 +182,7 @@ class Recorder:
         self.seconds += now - self._mark
         self._mark = now
         self.step = step
+        self._estimate.after_step(step, self.seconds)
         if self.treatment is not None:
             if self._treat(self.treatment, step, values):
                 return True
@@ -290,15 +296,15 @@ class Recorder:
         if not last and now - self._shown < (0.5 if on_terminal else 10):
             return
         self._shown = now
-        left = (self.total_steps - self.step) * self.batch_size / max(self.images_per_second, 1e-9)
+        left = self._estimate.left()
         if self.max_seconds is not None:
-            left = min(left, self.max_seconds - self.seconds)
+            left = min(math.inf if left is None else left, self.max_seconds - self.seconds)
         epoch, epochs = (steps / self.steps_per_epoch for steps in (self.step, self.total_steps))
         shown = [
             f"epoch {epoch:.1f}/{epochs:.0f}",
             f"{self.images_per_second:.0f} images/s",
             *(SHOWN[name].format(float(values[name])) for name in _shown(values)),
-            f"{max(left, 0) / 60:.1f} min left",
+            *([] if left is None else [f"{max(left, 0) / 60:.1f} min left"]),
         ]
         text = "  ".join(shown)
         if on_terminal:

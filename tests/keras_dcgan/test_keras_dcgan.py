@@ -8,12 +8,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gan_common import catalogue, data, losses, sampling, tricks
+from gan_common import catalogue, cli, data, losses, runs, sampling, tricks
 from gan_common.errors import UserError
 from gan_common.metrics import features
 from gan_common.runs.recorder import Recorder
-from keras_dcgan import evaluate, generate, models, train
-from keras_dcgan.config import resolve
+from keras_dcgan import evaluate, export, generate, models, train
+from keras_dcgan.config import Config, resolve
 from keras_dcgan.presets import PRESETS
 
 SMALL = {"width": 4, "latent_dim": 6, "batch_size": 8, "precision": "float32"}
@@ -553,7 +553,29 @@ def test_generate_refuses_with_one_line(trained, capsys, flags, says):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("module", [generate, evaluate])
+def test_exported_networks_agree_with_the_run(trained, tmp_path, capsys):
+    def exported(what, format, name):
+        flags = ["--what", what, "--format", format, "--out", tmp_path / name]
+        assert run_command(export, "--run_dir", trained, *flags) == 0
+        return tmp_path / name
+
+    run = runs.Run(trained)
+    config = dataclasses.replace(cli.saved(Config, str(trained)), precision="float32")
+    gan = models.restore(run, config, (16, 16, 3), 2)
+    latents, labels = first_latents(gan), np.arange(8, dtype=np.int32) % 2
+    with gan.averaged():
+        drawn = gan(latents, labels).numpy()
+    graph = tf.saved_model.load(str(exported("generator", "saved_model", "graph")))
+    np.testing.assert_allclose(graph.serve(latents, labels), drawn, atol=1e-5)
+    judge = keras.saving.load_model(exported("discriminator", "keras", "d.keras"))
+    expected = gan.judge(drawn, labels, False)
+    np.testing.assert_allclose(judge.predict([drawn, labels], verbose=0), expected, atol=1e-5)
+    assert "logits float32 (N, 1): the larger, the more real" in capsys.readouterr().out
+    assert run_command(export, "--run_dir", trained, "--what=classifier") == 2
+    assert "this package has generator and discriminator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [generate, evaluate, export])
 def test_without_a_run_there_is_nothing_to_draw(module, tmp_path, capsys):
     assert run_command(module) == 2
     assert "--run_dir is missing" in capsys.readouterr().err

@@ -1,13 +1,18 @@
 """What an SSGAN training may be told: presets, what was typed, and what makes no sense."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 
 from gan_common import cli, files
 from gan_common.errors import UserError
-from ssgan_tf.config import Config, Flags, parse_sweep, resolve
+from ssgan_tf.config import TIMED_EPOCHS, Config, Flags, parse_sweep, resolve
+from ssgan_tf.expectations import MEASURED, expected
 from ssgan_tf.presets import COLOR, PRESETS
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -38,6 +43,58 @@ def test_what_was_typed_goes_before_tricks_and_these_before_the_preset():
 def test_a_time_limit_alone_lifts_the_limit_of_epochs():
     assert resolve({"max_minutes": 3.0}).epochs > resolve({}).epochs
     assert resolve({"max_minutes": 3.0, "epochs": 2}).epochs == 2
+
+
+@pytest.mark.parametrize(
+    ("dataset", "labels", "minutes"),
+    [
+        ("cifar10", "4000", 45),
+        ("svhn", "1000", 45),
+        ("fashion_mnist", "1000", 30),
+        ("mnist", "100", 30),
+        ("mnist5k", "100", None),
+        ("folder:x", "all", None),
+    ],
+)
+def test_each_data_set_has_its_labels_and_a_length(dataset, labels, minutes):
+    config = resolve({"dataset": dataset})
+    assert (config.labels, config.max_minutes) == (labels, minutes)
+    assert config.epochs == (TIMED_EPOCHS if minutes else 40)
+    # What is typed wins, and a length that is typed stands alone.
+    assert resolve({"dataset": dataset, "labels": "50"}).labels == "50"
+    assert resolve({"dataset": dataset, "epochs": 3}).max_minutes is None
+    assert resolve({"dataset": dataset, "steps": 3}).max_minutes is None
+    assert resolve({"dataset": dataset, "max_minutes": 2.0}).max_minutes == 2
+    assert resolve({"dataset": dataset, "preset": "improved"}).max_minutes is None
+
+
+def test_what_to_expect_is_what_was_measured():
+    table = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    for row in MEASURED:
+        told = json.loads((ROOT / "results" / f"ssgan_{row.row}.json").read_text())
+        mean = told["test_error_percent"]["SSGAN"]["mean"]
+        assert abs(mean - row.error) < 0.006, row.row
+        (line,) = [line for line in table.splitlines() if f"[{row.row}](" in line]
+        assert f"**{row.error:.2f}%**" in line
+        assert row.machine in line
+        runs = told["runs"]["SSGAN"].values()
+        assert all(run["labels"] == row.labels for run in runs)
+        minutes = [run["seconds"] / 60 for run in runs]
+        assert row.minutes == pytest.approx(sum(minutes) / len(minutes), abs=0.5)
+
+
+def test_the_line_of_what_to_expect():
+    assert expected(resolve({"dataset": "cifar10"})) == (
+        "to expect: 21.6% test error with 4,000 labels after 45 minutes on one core with AMX "
+        "(results/README.md, cifar4000); this run ends after 45 minutes"
+    )
+    line = expected(resolve({"dataset": "mnist", "labels": "90", "max_minutes": 2.0, "epochs": 3}))
+    assert "with 90 labels not measured; 0.9% test error with 100 labels" in line
+    assert line.endswith("this run ends after 2 minutes, or 3 epochs")
+    line = expected(resolve({"dataset": "svhn", "steps": 1500}))
+    assert line == "to expect: not measured on svhn; this run ends after 1,500 steps"
+    assert "see results/README.md" in expected(resolve({"baseline": True}))
+    assert expected(resolve({"dataset": "folder:x"})) is None
 
 
 def test_none_switches_augmentation_off():

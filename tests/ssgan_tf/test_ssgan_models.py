@@ -385,6 +385,19 @@ def test_what_is_taught_has_the_classes_as_often_as_the_labels_by_hand():
     np.testing.assert_allclose(gan.teacher.class_shares, [by_label, by_teacher], rtol=1e-6)
 
 
+def test_where_labels_are_unequal_their_true_shares_are_what_counts():
+    shares = np.array([0.6, 0.3, 0.1], np.float32)
+    tiny = {"dataset": "cifar10", "width": 4, "batch_size": 4, "precision": "float32"}
+    gan = models.build(resolve(tiny), (16, 16, 3), 3, COLORED, shares)
+    p = np.array([[0.7, 0.2, 0.1], [0.5, 0.1, 0.4]], np.float32)
+    gan.teacher.network = lambda images, training: (None, tf.math.log(p))
+    for labels in ([0, 1, 1, 2], [2, 2]):  # whichever come
+        gan.teacher.targets(None, np.array(labels))
+        np.testing.assert_allclose(gan.teacher.class_shares[0], shares, rtol=1e-6)
+    by_teacher = 0.99**2 * shares + (1 - 0.99**2) * p.mean(axis=0)
+    np.testing.assert_allclose(gan.teacher.class_shares[1], by_teacher, rtol=1e-6)
+
+
 def test_the_game_may_have_fewer_pictures_than_a_step_sees():
     gan = build((16, 16, 3), COLORED, dataset="cifar10", game_batch=2)
     seen = {}

@@ -1,5 +1,6 @@
 """A training from the command to its run folder: what it takes, resumes, measures and draws."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -106,6 +107,54 @@ def test_a_folder_of_unlabelled_pictures_is_the_pool():
     assert len(parts.x_unlabelled) == 41
     with pytest.raises(UserError, match="only 40"):
         parts_of.divide(dataset, resolve({"dataset": "folder:x", "validation_size": 40}))
+
+
+def folder_of(sizes, **more):
+    """A data set of 1×1 images whose classes have these sizes."""
+    y = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+    x = np.arange(len(y), dtype=np.uint8).reshape(-1, 1, 1, 1)
+    names = tuple("abcdefghijklmnopqrstuvwxyz"[: len(sizes)])
+    return data.Dataset(x, y, x, y, len(sizes), (1, 1, 1), names, "folder:x", **more)
+
+
+def test_without_labels_all_of_a_folder_are_used_and_each_class_keeps_one():
+    parts = parts_of.divide(folder_of([11, 11, 11]), resolve({"dataset": "folder:x"}))
+    np.testing.assert_array_equal(np.bincount(parts.y_labelled), [10, 10, 10])
+    many = folder_of([1] * 26)  # each class has one image left beside the test part
+    parts = parts_of.divide(many, resolve({"dataset": "folder:x"}))
+    np.testing.assert_array_equal(np.bincount(parts.y_labelled), [1] * 26)
+    assert len(parts.x_validation) == 0
+    with pytest.raises(UserError, match="0 are left when each of the 26 classes keeps an image"):
+        parts_of.divide(many, resolve({"dataset": "folder:x", "validation_size": 2}))
+    # A run of before has no number of labels: 100, that is.
+    older = dataclasses.replace(resolve({"dataset": "folder:x"}), labels=None)
+    with pytest.raises(UserError, match="multiple of the 3 classes"):
+        parts_of.divide(folder_of([60, 60, 60]), older)
+
+
+def test_unequal_classes_are_told_and_labels_divided_as_asked():
+    dataset = folder_of([60, 30, 10])
+    parts = parts_of.divide(dataset, resolve({"dataset": "folder:x", "labels": "15"}))
+    np.testing.assert_array_equal(np.bincount(parts.y_labelled), [5, 5, 5])
+    assert parts_of.label_shares(parts, 3) is None
+    given = {"dataset": "folder:x", "labels": "15", "label_shares": "data"}
+    parts = parts_of.divide(dataset, resolve(given))
+    # Validation took 6, 3 and 1; of 54, 27 and 9 one each and 12 by 53 : 26 : 8.
+    np.testing.assert_array_equal(np.bincount(parts.y_labelled), [8, 5, 2])
+    shares = parts_of.label_shares(parts, 3)
+    np.testing.assert_allclose(shares, [8 / 15, 5 / 15, 2 / 15])
+    line = parts_of.tell_shares(shares, "abc")
+    assert line == "labelled images by class: a 53.3%, b 33.3%, c 13.3%"
+    many = np.arange(1, 15) / 105
+    assert "… 8 more …, c 2.9%, b 1.9%, a 1.0%" in parts_of.tell_shares(
+        many, "abcdefghijklmnopqrstuvwxyz"
+    )
+
+
+def test_phases_of_a_training():
+    assert train.phases(resolve({}), 1000) == ((0, 1.0), (50, train.GAME_COST))
+    assert train.phases(resolve({"baseline": True}), 1000) == ((0, 1.0),)
+    assert train.phases(resolve({"labels_first": 0.0}), 1000) == ((0, 1.0),)
 
 
 def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):

@@ -277,6 +277,11 @@ DRAWN = [
     ("evaluate", "--run_dir=PACKAGE --data_dir=absent", "'absent' is not a folder"),
     ("evaluate", "--run_dir=PACKAGE{}cut{}config", "cannot be read as this command's"),
     ("evaluate", "--run_dir=PACKAGE{}wider", "it has width=4, this run width=8"),
+    ("export", "--run_dir=OTHER", "is of a run of 'OTHER'"),
+    ("export", "--run_dir=PACKAGE --what=critic", "generator|discriminator|classifier"),
+    ("export", "--run_dir=PACKAGE --out=good.h5", "a file of --format keras ends in .keras"),
+    ("export", "--run_dir=PACKAGE --format=saved_model --out=good", "is there already"),
+    ("export", "--run_dir=PACKAGE{}without{}checkpoints", "has no checkpoint yet; train on with"),
 ]
 OF_ONE_PACKAGE = [
     (DCGAN, "--loss=hinge --real_label=0.9", "choose --loss non_saturating"),
@@ -323,6 +328,14 @@ CASES = [
         "it has package='ssgan_tf', this run package='keras_dcgan'",
     ),
     (DCGAN, "generate", "--run_dir=mixed", "it has package='ssgan_tf'"),
+    (DCGAN, "export", "--run_dir=ssgan_tf --what=classifier", "has generator and discriminator"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf", "no images: name images or folders"),
+    (SSGAN, "predict", "--run_dir=keras_dcgan flat", "is of a run of 'keras_dcgan'"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf absent", "no such file or folder"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf nothing", "no images (*.png, *.jpg, *.jpeg)"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf flat --csv=flat", "is a folder; name a file"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf flat --most_unsure=0", "most_unsure=0"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf{}cut{}dataset flat", "dataset.json: damaged"),
 ]
 
 

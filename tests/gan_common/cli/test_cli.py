@@ -29,6 +29,27 @@ def test_only_what_was_typed_is_given():
     }
 
 
+def test_what_is_typed_without_a_flag_goes_where_it_is_asked_for(tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Options:
+        top: int = cli.flag(1, "how many")
+        csv: str | None = cli.flag(None, "a file")
+        paths: tuple[str, ...] = ()
+
+    def given(*typed):
+        return cli.parse(Options, ["prog", *typed], "usage", arguments="paths")
+
+    assert given("a.png", "--top", "3", "b", "--", "--c") == {
+        "top": 3,
+        "paths": ("a.png", "b", "--c"),
+    }
+    assert given() == {"paths": ()}
+    with pytest.raises(UserError, match=r"the flags are: --top --csv$"):
+        given("--paths=x")
+    with pytest.raises(UserError, match=r"--csv '.*': is a folder"):
+        given(f"--csv={tmp_path}")
+
+
 def test_explicit_beats_preset_beats_default():
     config = resolve(parse("--preset", "reference", "--generator_lr", "0.01"))
     assert config.generator_lr == 0.01

@@ -424,6 +424,34 @@ def test_more_labels_than_there_are():
         data.label_split(Y, 10, -1)
 
 
+def test_labels_by_the_classes_shares():
+    y = np.repeat([0, 1, 2], [60, 30, 2])
+    # One of each, and 27 by 59 : 29 : 1, which is 17.9, 8.8 and 0.3.
+    labelled, unlabelled = data.label_split(y, 30, 1, equal=False)
+    np.testing.assert_array_equal(np.bincount(y[labelled]), [19, 10, 1])
+    assert len(unlabelled) == 62
+    labelled, _ = data.label_split(y, 92, 1, equal=False)
+    assert len(labelled) == 92
+    for labels in (2, 93, "many"):
+        refused("from 3, one of each class, to 92", data.label_split, y, labels, 1, equal=False)
+
+
+def test_a_class_with_too_few_labels_is_named():
+    y, names = np.repeat([0, 1], [9, 2]), ("cat", "dog")
+    refused("class 'dog' has 2", data.label_split, y, 8, 1, class_names=names)
+
+
+def test_each_class_can_keep_a_row():
+    y = np.repeat([0, 1, 2, 3], [1, 1, 2, 8])
+    _, held = data.validation_split(y, 6, 1)  # shares ½, ½, 1, 4: one class loses its only row
+    np.testing.assert_array_equal(np.bincount(y[held], minlength=4), [1, 0, 1, 4])
+    kept, held = data.validation_split(y, 6, 1, keep=1)
+    np.testing.assert_array_equal(np.bincount(y[held], minlength=4), [0, 0, 1, 5])
+    assert len(kept) == 6
+    with pytest.raises(ValueError, match=r"keep=1 leaves 8 rows\. Received: count=9"):
+        data.validation_split(y, 9, 1, keep=1)
+
+
 @settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), draw=st.data())
 def test_validation_split_takes_each_class_by_its_share(sizes, draw):

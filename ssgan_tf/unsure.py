@@ -1,0 +1,167 @@
+"""Which images of a pool are worth a label next: those between two classes, no two nearly the same.
+
+Uncertainty sampling by the smallest margin: Settles 2009, Active Learning Literature Survey, section 3.1.
+"""
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from gan_common import files
+from gan_common.data import found
+from gan_common.errors import UserError
+
+HEADER = ["file", "label"]
+LABELS = "labels.csv"
+# Two images that differ by less, in gray levels of 255 and on average over the pixels, are one question.
+NEAR = 8.0
+CANDIDATES = 10  # for each image that is proposed, so that near ones can be passed over
+COMPARED = 32  # pixels a side that they are compared by
+
+
+class Probable(Protocol):
+    """What tells the probabilities of the classes."""
+
+    image_shape: tuple[int, ...]
+    class_names: list[str]
+
+    def probabilities(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """uint8 (N, H, W, C) → (N, K), and of "generated" (N,)."""
+
+
+def check(paths: Sequence[str], out: str | None, json: str | None, top: int) -> None:
+    """Refuse what does not go with --most_unsure, before anything is read.
+
+    Raises:
+        UserError: other than one folder, flags of predictions, or a file that would be lost.
+    """
+    if len(paths) != 1 or not os.path.isdir(paths[0]):
+        raise UserError("--most_unsure takes one folder, whose images are named relative to it")
+    if json or top > 1:
+        raise UserError("--most_unsure writes a CSV of files to label: no --json, no --top")
+    if out and os.path.exists(out) and not _same(out, os.path.join(paths[0], LABELS)):
+        raise UserError(f"--csv {out!r}: is there already, labels in it may be; name another file")
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.exists(other) and os.path.samefile(one, other)
+
+
+def propose(
+    classifier: Probable, pool: str, names: Sequence[str], count: int, out: str | None
+) -> None:
+    """Write the CSV of the images to label next, to a file or to stdout.
+
+    Labels that the pool's labels.csv has already stay in it, at the top; their images are not named again.
+
+    Args:
+        classifier: of the run.
+        pool: the folder.
+        names: its images, as paths.
+        count: how many are proposed.
+        out: the file; None prints the CSV.
+
+    Raises:
+        UserError: every image has a label, none can be read, or a labels.csv that is none.
+    """
+    known = read_labels(Path(pool) / LABELS)
+    left = [name for name in names if os.path.relpath(name, pool) not in known]
+    if not left:
+        raise UserError(f"{pool!r}: each image has a label in {LABELS} already")
+    chosen = most_unsure(classifier, left, count)
+    if len(chosen) < count:
+        print(f"only {len(chosen)} images are without a label", file=sys.stderr)
+    rows = [[file, label] for file, label in known.items()]
+    rows += [[os.path.relpath(name, pool), ""] for name, *_ in chosen]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
+    if not out:
+        print(text.getvalue(), end="")
+        return
+    content = text.getvalue().encode("utf-8", "surrogateescape")
+    files.write_whole(Path(out), lambda path: path.write_bytes(content))
+    for name, margin, best, second in chosen:
+        print(f"{name}  {best} or {second}, apart by {margin:.1%}")
+    kept = f", {len(known)} labels that were there kept" if known else ""
+    print(f"{out}: {len(chosen)} images to label{kept}", file=sys.stderr)
+
+
+def read_labels(path: Path) -> dict[str, str]:
+    """The labels that a labels.csv has, by file; those that are still to be filled in are left out.
+
+    Raises:
+        UserError: it cannot be read, or its header is another.
+    """
+    if not path.exists():
+        return {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            rows = [row for row in csv.reader(file) if row]
+        if not rows or [name.strip().lower() for name in rows[0]] != HEADER:
+            raise ValueError(f"its first line is not {','.join(HEADER)}")
+        return {row[0]: row[1].strip() for row in rows[1:] if len(row) > 1 and row[1].strip()}
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read: {error}; mend or remove it") from error
+
+
+def most_unsure(
+    classifier: Probable, names: Sequence[str], count: int
+) -> list[tuple[str, float, str, str]]:
+    """The images whose two most probable classes are nearest to each other, the nearest first.
+
+    Of images that are nearly the same the first one is taken; the others only when nothing else is left.
+
+    Args:
+        classifier: tells the probabilities.
+        names: paths of images.
+        count: how many.
+
+    Returns:
+        (path, margin in [0, 1], most probable class, second class), at most `count`.
+    """
+    room = CANDIDATES * count
+    kept: list[str] = []
+    margins, pairs = np.empty(0), np.empty((0, 2), int)
+    step = max(1, classifier.image_shape[0] // COMPARED)
+    images = np.empty((0, *classifier.image_shape), np.uint8)[:, ::step, ::step]
+    for batch_names, batch in found.read_batches(names, classifier.image_shape):
+        p, _ = classifier.probabilities(batch)
+        pairs = np.concatenate([pairs, np.argsort(-p, axis=1, kind="stable")[:, :2]])
+        ordered = np.sort(p, axis=1)
+        margins = np.concatenate([margins, ordered[:, -1] - ordered[:, -2]])
+        images, kept = np.concatenate([images, batch[:, ::step, ::step]]), kept + batch_names
+        best = np.argsort(margins, kind="stable")[:room]
+        margins, pairs, images = margins[best], pairs[best], images[best]
+        kept = [kept[i] for i in best]
+    return [
+        (kept[i], float(margins[i]), *(classifier.class_names[k] for k in pairs[i]))  # type: ignore[misc]
+        for i in apart(images, count)
+    ]
+
+
+def apart(images: np.ndarray, count: int, near: float = NEAR) -> list[int]:
+    """Which of uint8 images (N, H, W, C), in their order, so that no two are near, as far as that goes.
+
+    Args:
+        images: the most wanted first.
+        count: how many.
+        near: mean absolute difference of the pixels, in gray levels, below which two count as one.
+
+    Returns:
+        At most `count` numbers, ascending but for near ones, which come last.
+    """
+    chosen: list[int] = []
+    passed: list[int] = []
+    for i, image in enumerate(images):
+        if len(chosen) == count:
+            break
+        others = images[chosen].astype(np.int16)
+        differences = np.abs(others - image).mean(axis=(1, 2, 3))
+        (passed if (differences < near).any() else chosen).append(i)
+    return [*chosen, *passed][:count]
