@@ -15,7 +15,7 @@ from ssgan_tf.presets import COLOR, PRESETS
 def test_every_preset_leaves_nothing_open(preset, dataset):
     config = resolve({"preset": preset, "dataset": dataset})
     may_be_open = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "steps", "labels"}
-    may_be_open |= {"validation_size", "width", "sample_every", "save_every", "json"}
+    may_be_open |= {"validation_size", "width", "sample_every", "save_every", "json", "from_"}
     may_be_open |= {"labelled_augment", "game_batch"}  # as another flag
     left_open = {k for k, v in dataclasses.asdict(config).items() if v is None}
     assert left_open <= may_be_open
