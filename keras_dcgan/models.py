@@ -194,7 +194,7 @@ class GAN(Drawing, keras.Model):
                 fake, self.generator.trainable_variables, output_gradients=to_images
             )
         real_logits, fake_logits = logits
-        g_gradients = over_replicas(self.terms.pulled(g_gradients, replica_count()), mean=False)
+        g_gradients = _summed(self.terms.pulled(g_gradients, replica_count()))
         _apply(self.generator_optimizer, g_gradients, self.generator.trainable_variables)
         told = {
             "d_loss": d_loss,
@@ -231,7 +231,7 @@ class GAN(Drawing, keras.Model):
             objective = d_loss + self.penalty(shown_real, shown_fake, labels, seeds["lines"])
             objective /= replica_count()
         gradients = tape.gradient(objective, self.discriminator.trainable_variables)
-        return d_loss, over_replicas(gradients, mean=False), [of_real, of_fake]
+        return d_loss, _summed(gradients), [of_real, of_fake]
 
     def _update_discriminator(self, gradients: Any) -> None:
         weights = self.discriminator.trainable_variables
@@ -377,12 +377,22 @@ class GAN(Drawing, keras.Model):
         }
 
 
+def _summed(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients of all replicas together."""
+    if replica_count() == 1:
+        return list(gradients)
+    dense = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's are slices
+    return over_replicas(dense, mean=False)
+
+
 def _apply(
     optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], weights: Sequence
 ) -> None:
     """Apply gradients that are the sum over the replicas already."""
-    # Keras sums over the replicas too, so each gives its part of what is now the sum.
-    optimizer.apply([gradient / replica_count() for gradient in gradients], weights)
+    if replica_count() > 1:
+        # Keras sums over the replicas too, so each gives its part of what is now the sum.
+        gradients = [gradient / replica_count() for gradient in gradients]
+    optimizer.apply(gradients, weights)
 
 
 def _thumbnails(pictures: np.ndarray) -> np.ndarray:

@@ -32,9 +32,10 @@ def source_of(config: TrainingConfig, restore: Callable[..., Any]) -> Any:
         return None
     if config.resume and any(Path(config.resume).glob("checkpoints/step-*")):
         return None
+    begun = saved(type(config), config.from_, "--from")
     run = Run(Path(config.from_))
     shape, names = run.dataset_facts()
-    return restore(run, saved(type(config), config.from_, "--from"), shape, len(names))
+    return restore(run, begun, shape, len(names))
 
 
 def go_on(run: Run, recorder: Recorder, config: C, typed: Collection[str] = ()) -> C:
