@@ -70,7 +70,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
             config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
         )
         if source is not None:
-            warm_start.take_over(gan, source, config.from_)
+            warm_start.take_over(gan, source, str(config.from_))
     if not is_first:  # the first worker keeps the run's folder
         with follower(config.resume, gan.checkpoint_variables(), total_steps) as counting:
             fit_replicas(gan, dataset, config, counting, strategy)

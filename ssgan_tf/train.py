@@ -92,7 +92,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
             config, dataset.image_shape, dataset.num_classes, parts.x_unlabelled[:FIRST_BATCH]
         )
         if source is not None:
-            warm_start.take_over(gan, source, config.from_)
+            warm_start.take_over(gan, source, str(config.from_))
     if not is_first:
         return follow(gan, parts, config, strategy, total_steps)
     if config.resume:

@@ -103,9 +103,10 @@ def matched(
     ours: Sequence[Part], theirs: Sequence[Part]
 ) -> tuple[list[tuple[Part, Part]], list[str]]:
     """Which layers fit which, in order; and a line on each of ours that none fits."""
-    keys = [[(part.kind, part.shapes) for part in some] for some in (ours, theirs)]
-    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
-    fitting, unlike = [], []
+    mine, others = ([(part.kind, part.shapes) for part in some] for some in (ours, theirs))
+    matcher = difflib.SequenceMatcher(a=mine, b=others, autojunk=False)
+    fitting: list[tuple[Part, Part]] = []
+    unlike: list[str] = []
     for what, i, i_end, j, j_end in matcher.get_opcodes():
         if what == "equal":
             fitting += zip(ours[i:i_end], theirs[j:j_end], strict=True)
