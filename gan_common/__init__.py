@@ -25,6 +25,7 @@ the same numbers in less time                    `kernels`
 what the notebooks need                          `lessons`
 files that are whole or not there                `files`
 checks of what a function is given               `arguments`
+one replica of a distributed step                `replicas`
 ===============================================  ====================
 
 Arrows go down only (tests/test_imports.py has the floors); errors, files and quiet are the ground.

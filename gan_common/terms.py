@@ -115,15 +115,14 @@ class Terms:
         pulls = tape.gradient(penalty, self._generator_variables)
         return [gradient + pull for gradient, pull in zip(gradients, pulls, strict=True)]
 
-    def update(self, verdicts: TensorLike | None = None) -> None:
-        """After a step: take the weights into the averages of the past, adapt the augmentation.
-
-        Args:
-            verdicts: D's on the real images, (N, 1), positive where they pass for real.
-        """
+    def update(self) -> None:
+        """Take the weights after a step into the averages of the past."""
         for average in self.past:
             average.update()
-        if self.adaptive is not None and verdicts is not None:
+
+    def adapt(self, verdicts: TensorLike) -> None:
+        """Augment more or less, by D's verdicts on real images, (N, 1), positive where these pass."""
+        if self.adaptive is not None:
             self.adaptive.update(verdicts)
 
     def told(self) -> dict[str, tf.Tensor]:

@@ -421,6 +421,7 @@ class WeightAverage:
     Attributes:
         averages: the average of each variable, a list of `tf.Variable` in the order of the variables.
             Before the first update it holds the weights as they were at construction.
+        live: the variables.
         count: t, a `tf.Variable`.
         variables: all state, for a checkpoint.
 
@@ -433,7 +434,7 @@ class WeightAverage:
 
     def __init__(self, variables: Sequence, decay: float = 0.999) -> None:
         self.decay = check_fraction("decay", decay, one_allowed=False)
-        self._live, self.averages, self.count = _average_variables(variables)
+        self.live, self.averages, self.count = _average_variables(variables)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -445,7 +446,7 @@ class WeightAverage:
         # In float64: in float32, 1 − 0.9999 has no more than three digits.
         decay = tf.constant(self.decay, tf.float64)
         share = (1.0 - decay) / (1.0 - decay ** tf.cast(self.count, tf.float64))
-        for live, average in zip(self._live, self.averages, strict=True):
+        for live, average in zip(self.live, self.averages, strict=True):
             now = tf.cast(share, average.dtype)
             average.assign((1.0 - now) * average + now * tf.convert_to_tensor(live))
 
@@ -463,13 +464,13 @@ class WeightAverage:
             raise RuntimeError(
                 "swap() moves values between eager variables: call it outside tf.function"
             )
-        kept = [tf.identity(tf.convert_to_tensor(variable)) for variable in self._live]
+        kept = [tf.identity(tf.convert_to_tensor(variable)) for variable in self.live]
         try:
-            for live, average in zip(self._live, self.averages, strict=True):
+            for live, average in zip(self.live, self.averages, strict=True):
                 live.assign(tf.convert_to_tensor(average))
             yield
         finally:
-            for live, value in zip(self._live, kept, strict=True):
+            for live, value in zip(self.live, kept, strict=True):
                 live.assign(value)
 
 

@@ -3,9 +3,12 @@
 import dataclasses
 
 from gan_common import catalogue, cli
-from gan_common.cli import by_preset, flag
+from gan_common.cli import by_preset, flag, length
 from gan_common.errors import UserError
 from keras_dcgan.presets import BREAKABLE, BROKEN, MENDS, PRESETS
+
+# Steps from one grid, or checkpoint, to the next where an epoch is shorter.
+LEAST_SAMPLE, LEAST_SAVE = 50, 250
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +55,8 @@ class Config(cli.TrainingConfig):
         since="0.2",
     )
     optimizer: str = by_preset("of both nets", ("adam", "sgd"))
-    generator_lr: float = by_preset("G's learning rate", lower=0)
-    discriminator_lr: float = by_preset("D's learning rate", lower=0)
+    generator_lr: float = by_preset("G's learning rate", lower=0, on_resume=True)
+    discriminator_lr: float = by_preset("D's learning rate", lower=0, on_resume=True)
     beta_1: float = by_preset("Adam's β1, or SGD's momentum", lower=0, upper=1)
     beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
     real_label: float = by_preset(
@@ -69,23 +72,45 @@ class Config(cli.TrainingConfig):
         "make the training fail in a way that section 2.3 describes, to see what it looks like",
         ("bad_init", "strong_d", "no_bn", "high_lr", "collapse"),
     )
-    sample_every: float = flag(1.0, "epochs from one sample grid to the next", lower=0)
-    save_every: float = flag(1.0, "epochs from one checkpoint to the next", lower=0)
+    sample_every: float | None = flag(
+        None,
+        f"epochs from one sample grid to the next (default: 1, but at least {LEAST_SAMPLE} steps)",
+        lower=0,
+        on_resume=True,
+    )
+    save_every: float | None = flag(
+        None,
+        f"epochs from one checkpoint to the next (default: 1, but at least {LEAST_SAVE} steps)",
+        lower=0,
+        on_resume=True,
+    )
     evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
     json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
 
+# The tricks that keep no state, and draw nothing at random, that is one process's own.
+DISTRIBUTED = (
+    "feature_matching", "historical_averaging", "label_smoothing", "instance_norm", "weight_norm", "r1",
+    "sgd_discriminator", "pixel_shuffle", "spherical_latent", "weight_average",
+)  # fmt: skip
 PACKED = int(catalogue.TRICKS["packing"].values["samples"])  # images in a pack
+# The flags that the networks are made by; a run that begins with another's weights takes them from it.
+OF_NETWORKS = (
+    "preset", "tricks", "latent_dim", "latent", "width", "discriminator_kernel", "image_size",
+)  # fmt: skip
 
 
 def resolve(given: dict) -> Config:
     """The configuration of what was typed: explicit values, then tricks, the preset, the defaults.
 
     Raises:
-        UserError: on a combination that makes no sense.
+        UserError: on a combination that makes no sense, or when --from names no run.
     """
+    given = cli.started_from(Config, given, OF_NETWORKS)
     preset, chosen = given.get("preset", "dcgan"), given.get("tricks", ())
-    values = dict(PRESETS[preset])
+    # The documented runs of mnist5k go by 20 epochs, 1,240 steps, which it is large enough for.
+    least = 0 if given.get("dataset", Config.dataset) == "mnist5k" else length.LEAST_STEPS
+    values = {**PRESETS[preset], **length.defaults(given, least)}
     values |= catalogue.sets(catalogue.DCGAN, chosen)
     if given.get("break_"):
         _check_break(given["break_"], preset, chosen)
@@ -97,9 +122,10 @@ def resolve(given: dict) -> Config:
             f"--real_label {config.real_label}: the {config.loss} loss has no labels to smooth; "
             "leave smoothing out, or choose --loss non_saturating"
         )
-    if config.gamma and config.penalty_images > config.batch_size:
+    if config.gamma and config.batch_size % config.penalty_images:
         raise UserError(
-            f"--penalty_images {config.penalty_images}: a batch has {config.batch_size}; give at most that"
+            f"--penalty_images {config.penalty_images} does not divide --batch_size {config.batch_size}; "
+            "give one that does"
         )
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
@@ -107,7 +133,38 @@ def resolve(given: dict) -> Config:
         raise UserError(
             f"--batch_size {config.batch_size}: --tricks packing needs a multiple of {PACKED}"
         )
+    _check_distributed(config)
     return config
+
+
+def resumed(given: dict) -> Config:
+    """The configuration of the run in `given["resume"]`, with what may change on resuming.
+
+    Raises:
+        UserError: when a flag contradicts the run, or there is no run.
+    """
+    config = length.changed(cli.resumed(Config, given), given)
+    _check_distributed(config)
+    return config
+
+
+def _check_distributed(config: Config) -> None:
+    """Refuse what several replicas would compute otherwise than one does."""
+    if config.distribute == "none":
+        return
+    for trick in config.tricks:
+        if trick not in DISTRIBUTED:
+            raise UserError(f"--tricks {trick} works in one process; leave out --distribute")
+    if config.preset == "gan":
+        raise UserError(
+            "--preset gan has dropout, which is one process's own; leave out --distribute, or choose "
+            "--preset dcgan"
+        )
+    if config.on_failure in ("pause", "lower_lr"):
+        raise UserError(
+            f"--on_failure {config.on_failure} works in one process; with --distribute "
+            f"{config.distribute} choose warn or stop"
+        )
 
 
 def _check_break(name: str, preset: str, chosen: tuple[str, ...]) -> None:

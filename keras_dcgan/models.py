@@ -1,6 +1,6 @@
 """The GAN that trains any of the presets' networks under `fit`, and what can be drawn from it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
 from gan_common.drawing import Drawing, behind_reference, chunks, computing_in, variables_of
 from gan_common.kernels import optimizers
+from gan_common.replicas import over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from keras_dcgan.config import PACKED, Config
@@ -154,9 +155,21 @@ class GAN(Drawing, keras.Model):
                 )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One step of D and one of G on a batch (uint8 images, int32 labels)."""
-        images, labels = data
-        real = tricks.scale_images(images)
+        """One step of D and one of G on a batch (uint8 images, int32 labels), under `fit`."""
+        values = self.replica_step(*data)
+        self.end_step()
+        return values
+
+    def replica_step(self, images: Any, labels: Any) -> dict[str, tf.Tensor]:
+        """A step as each replica computes it, on its share of the batch; under `fit` that is all of it.
+
+        Args:
+            images, labels: uint8 (N, H, W, C) and int32 (N,), the whole batch.
+
+        Returns:
+            Losses, accuracies and gradient norms of the whole batch.
+        """
+        real, labels = tricks.scale_images(share(images)), share(labels)
         # Every random number of a step comes from the run's seed, the step, and its purpose.
         step_seed = tf.stack([tf.constant(self.config.seed, tf.int64), self.steps_done.value])
         seeds = {
@@ -178,34 +191,43 @@ class GAN(Drawing, keras.Model):
             with tf.GradientTape() as tape:
                 tape.watch(fake)
                 g_loss = self.generator_loss(real, fake, labels, seeds)
-            to_images = tape.gradient(g_loss, fake)
+                g_share = g_loss / replica_count()
+            to_images = tape.gradient(g_share, fake)
             g_gradients = generator_tape.gradient(
                 fake, self.generator.trainable_variables, output_gradients=to_images
             )
         real_logits, fake_logits = logits
         # A pair's logits say which is more real, and nothing each alone.
         level = (fake_logits, real_logits) if self.relativistic else (0.0, 0.0)
-        g_gradients = self.terms.pulled(g_gradients)
-        self.generator_optimizer.apply(g_gradients, self.generator.trainable_variables)
-
-        if self.average is not None:
-            self.average.update()
-        self.terms.update(real_logits - level[0])
-        self.steps_done.assign_add(1)
-        return {
+        g_gradients = _summed(self.terms.pulled(g_gradients, replica_count()))
+        _apply(self.generator_optimizer, g_gradients, self.generator.trainable_variables)
+        self.terms.adapt(real_logits - level[0])
+        told = {
             "d_loss": d_loss,
             "g_loss": g_loss,
             "d_real_accuracy": tf.reduce_mean(tf.cast(real_logits > level[0], tf.float32)),
             "d_fake_accuracy": tf.reduce_mean(tf.cast(fake_logits < level[1], tf.float32)),
+        }
+        return {name: over_replicas(value) for name, value in told.items()} | {
             "d_gradient_norm": tf.linalg.global_norm(d_gradients),
             "g_gradient_norm": tf.linalg.global_norm(g_gradients),
             **self.terms.told(),
         }
 
+    def end_step(self) -> None:
+        """Take the new weights into the averages and count the step."""
+        if self.average is not None:
+            self.average.update()
+        self.terms.update()
+        self.steps_done.assign_add(1)
+
     def discriminator_step(
         self, real: Any, fake: Any, labels: Any, seeds: Mapping[str, tf.Tensor]
     ) -> tuple:
-        """D on an all-real and an all-fake batch, no gradient to G: its loss, gradients, and both logits."""
+        """D on an all-real and an all-fake batch, no gradient to G: its loss, gradients, and both logits.
+
+        The gradients are those of all replicas.
+        """
         shown_real = self.terms.shown(real, seeds["real"])
         shown_fake = tf.stop_gradient(self.terms.replayed(fake))
         shown_fake = self.terms.shown(shown_fake, seeds["fake"])
@@ -214,11 +236,17 @@ class GAN(Drawing, keras.Model):
             of_fake = self.judge(shown_fake, labels, training=True)
             d_loss = self.discriminator_loss(of_real, of_fake, seeds["flips"])
             objective = d_loss + self.penalty(shown_real, shown_fake, labels, seeds["lines"])
+            objective /= replica_count()
         gradients = tape.gradient(objective, self.discriminator.trainable_variables)
-        return d_loss, gradients, [of_real, of_fake]
+        return d_loss, _summed(gradients), [of_real, of_fake]
 
     def _update_discriminator(self, gradients: Any) -> None:
         weights = self.discriminator.trainable_variables
+        if (
+            replica_count() > 1
+        ):  # none may exchange gradients inside a branch; D is never paused then
+            _apply(self.discriminator_optimizer, gradients, weights)
+            return
         tf.cond(
             self.d_learns,
             lambda: self.discriminator_optimizer.apply(gradients, weights),
@@ -235,7 +263,8 @@ class GAN(Drawing, keras.Model):
 
     def draw_fakes(self, labels: Any, seed: Any) -> tf.Tensor:
         """A generated image for each label, by the statistics of its batch."""
-        return self(self.draw_latents(tf.shape(labels)[0], seed), labels, training=True)
+        count = tf.shape(labels)[0] * replica_count()
+        return self(share(self.draw_latents(count, seed)), labels, training=True)
 
     def discriminator_loss(self, real_logits: Any, fake_logits: Any, seed: Any) -> tf.Tensor:
         """D's loss by the configured kind, with smoothed or flipped labels."""
@@ -259,9 +288,14 @@ class GAN(Drawing, keras.Model):
                 self.judge(shown, labels, training=True) for shown in (shown_real, shown_fake)
             )
             return tricks.relativistic_loss(of_real, of_fake)[1]
-        real_features = self.judge(shown_real, labels, True, self.features)
+        real_features = tf.stop_gradient(self.judge(shown_real, labels, True, self.features))
         fake_features = self.judge(shown_fake, labels, True, self.features)
-        return tricks.feature_matching_loss(tf.stop_gradient(real_features), fake_features)
+        if replica_count() > 1:  # the means are the whole batch's: a batch of one row each
+            real_features, fake_features = (
+                over_replicas(tf.reduce_mean(each, axis=0, keepdims=True))
+                for each in (real_features, fake_features)
+            )
+        return tricks.feature_matching_loss(real_features, fake_features)
 
     def penalty(self, real: Any, fake: Any, labels: Any, seed: Any) -> tf.Tensor:
         """What is added to D's loss."""
@@ -271,12 +305,12 @@ class GAN(Drawing, keras.Model):
         if not self.config.gamma:
             return total
         # Of a few of the images, in every step: a penalty of all of them would double its time.
-        some = self.config.penalty_images
+        every = self.config.batch_size // self.config.penalty_images
 
         def critic(samples: Any) -> Any:
-            return self.judge(samples, labels[:some], training=True)
+            return self.judge(samples, labels[::every], training=True)
 
-        slopes = tricks.r1_penalty(critic, real[:some]) + tricks.r2_penalty(critic, fake[:some])
+        slopes = tricks.r1_penalty(critic, real[::every]) + tricks.r2_penalty(critic, fake[::every])
         return total + self._gamma() / 2 * slopes
 
     def _gamma(self) -> tf.Tensor:
@@ -373,6 +407,24 @@ class GAN(Drawing, keras.Model):
             "average": variables_of(self.average),
             **self.terms.variables(),
         }
+
+
+def _summed(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients of all replicas together."""
+    if replica_count() == 1:
+        return list(gradients)
+    dense = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's are slices
+    return over_replicas(dense, mean=False)
+
+
+def _apply(
+    optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], weights: Sequence
+) -> None:
+    """Apply gradients that are the sum over the replicas already."""
+    if replica_count() > 1:
+        # Keras sums over the replicas too, so each gives its part of what is now the sum.
+        gradients = [gradient / replica_count() for gradient in gradients]
+    optimizer.apply(gradients, weights)
 
 
 def _thumbnails(pictures: np.ndarray) -> np.ndarray:

@@ -209,7 +209,12 @@ def _generator_norm(config: Config, x: Any) -> Any:
         return tricks.VirtualBatchNormalization(config.batch_size)(x)
     if "instance_norm" in config.tricks:
         return layers.GroupNormalization(groups=-1)(x)
-    return BatchNormalization()(x)
+    return _batch_norm(config)(x)
+
+
+def _batch_norm(config: Config) -> BatchNormalization:
+    """Batch norm; over several replicas its statistics are those of the whole batch."""
+    return BatchNormalization(synchronized=config.distribute != "none")
 
 
 def _rectified(config: Config, x: Any) -> Any:
@@ -233,7 +238,7 @@ def _discriminator_norm(config: Config, x: Any) -> Any:
         return x
     if "instance_norm" in config.tricks:
         return layers.GroupNormalization(groups=-1)(x)
-    return BatchNormalization()(x)
+    return _batch_norm(config)(x)
 
 
 def _weighted(config: Config, layer: keras.layers.Layer) -> keras.layers.Layer:

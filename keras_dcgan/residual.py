@@ -24,8 +24,8 @@ GAIN = 2 / (1 + LEAK**2)  # He et al. 2015, equation 15: keeps variance through 
 def modern_generator(config: Config, image_shape: ImageShape, num_classes: int = 0) -> keras.Model:
     """A latent, projected and reshaped, then stages of twice the side: a block each.
 
-    Between them a 1×1 convolution and nearest upsampling, which leaves no checkerboard; so does the last layer,
-    which goes from half the side to the image.
+    Between them a 1×1 convolution and nearest upsampling, which leaves no checkerboard; nor does the last
+    layer, which leads from half the side to the image in the same way.
     """
     stages, side = _stages(config, image_shape)
     inputs, x = generator_input(config, num_classes)

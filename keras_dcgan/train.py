@@ -3,15 +3,22 @@
     python -m keras_dcgan.train --dataset mnist5k --preset dcgan --epochs 20
 
 Makes a run folder with checkpoints, curves and samples; ends with FID beside its floor.
+
+On several machines, start the same command on each, with --distribute multiworker, a TF_CONFIG of its own
+and a --run_dir on a shared disk.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data
-from keras_dcgan.config import Config, resolve
+from gan_common.cli import length
+from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
+from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
 # a mistyped flag, or data that are not there, are reported at once.
@@ -26,56 +33,87 @@ def _main(argv: Sequence[str]) -> int:
     given = cli.parse(Config, argv, __doc__)
     if given.get("tricks") == ("help",):
         return catalogue.tell(catalogue.DCGAN)
-    return train(cli.resumed(Config, given) if "resume" in given else resolve(given))
+    if "resume" in given:
+        return train(resumed(given), typed=given)
+    return train(resolve(given))
 
 
-def train(config: Config) -> int:
+def train(config: Config, typed: Collection[str] = ()) -> int:
     """Train by `config` and measure the result.
 
+    Args:
+        config: resolved, or of a run that is resumed.
+        typed: names of the fields that were typed beside --resume.
+
     Returns:
-        The exit status: 0 when all epochs are done or the time is up, 130 or 143 when interrupted.
+        The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
     """
     dataset = data.load(config.dataset, config.data_dir, config.image_size)
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
+    total_steps = length.total_steps(config, steps_per_epoch)
+    is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
 
     import gan_common.quiet  # noqa: F401
     from gan_common import runs
-    from gan_common.cli import finish
+    from gan_common.cli import finish, resume
     from gan_common.kernels import choice, machine
+    from gan_common.runs import warm_start
     from gan_common.runs.recorder import Recorder
     from keras_dcgan import evaluate, models
 
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
-    gan = models.build(
-        config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
-    )
+    # A strategy comes before any other work of TensorFlow's.
+    batches = ["batch_size", *(["penalty_images"] if config.gamma else [])]
+    strategy = make_strategy(config.distribute, {name: getattr(config, name) for name in batches})
+    source = resume.source_of(config, models.restore)
+    with strategy.scope():
+        gan = models.build(
+            config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
+        )
+        if source is not None:
+            warm_start.take_over(gan, source, str(config.from_))
+    if not is_first:  # the first worker keeps the run's folder
+        with follower(config.resume, gan.checkpoint_variables(), total_steps) as counting:
+            fit_replicas(gan, dataset, config, counting, strategy)
+        return 128 + counting.interrupted if counting.interrupted else 0
     if config.resume:
         run = runs.Run(Path(config.resume))
         run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
-    choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
+    length.tell(config, len(dataset.x_train), steps_per_epoch)
+    if config.distribute == "none":
+        choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
 
     recorder = Recorder(
         run,
         gan.checkpoint_variables(),
         gan.fixed_samples,
         steps_per_epoch=steps_per_epoch,
-        total_steps=config.epochs * steps_per_epoch,
+        total_steps=total_steps,
         batch_size=config.batch_size,
-        sample_every=max(1, round(config.sample_every * steps_per_epoch)),
-        save_every=max(1, round(config.save_every * steps_per_epoch)),
+        sample_every=length.interval(config.sample_every, steps_per_epoch, LEAST_SAMPLE),
+        save_every=length.interval(config.save_every, steps_per_epoch, LEAST_SAVE),
         max_minutes=config.max_minutes,
         quality=lambda: gan.thumbnail_distance(dataset.x_train),
         treatment=watch(gan, dataset, config),
     )
     if config.resume:
-        print(f"going on after step {recorder.restore()}")
+        recorder.restore()
     with recorder:
-        fit(gan, dataset, config, recorder)
-    if recorder.interrupted:
-        return finish.stopped(run, recorder, recorder.interrupted)
+        if config.resume:
+            config = resume.go_on(run, recorder, config, typed)
+        if source is not None:
+            recorder.save()  # the run that they come from may go on, or away
+        if config.distribute == "none":
+            fit(gan, dataset, config, recorder)
+        else:
+            fit_replicas(gan, dataset, config, recorder, strategy)
+    if not recorder.finished:  # another worker was told to stop
+        recorder.save()
+    if recorder.interrupted or not recorder.finished:
+        return finish.stopped(run, recorder, recorder.interrupted or signal.SIGTERM)
     return finish.finish(
         run,
         recorder,
@@ -88,7 +126,10 @@ def train(config: Config) -> int:
 
 
 def watch(gan: Any, dataset: data.Dataset, config: Config) -> Any:
-    """The doctor of a training, and what --on_failure lets it do."""
+    """The doctor of a training, and what --on_failure lets it do.
+
+    Over several replicas images are left out: their batch statistics are those of all replicas together.
+    """
     from gan_common import doctor
     from gan_common.doctor.treatment import Treatment
 
@@ -98,7 +139,8 @@ def watch(gan: Any, dataset: data.Dataset, config: Config) -> Any:
         doctor.least_loss(config.loss, config.real_label),
         needs_verdict="feature_matching" not in config.tricks,
     )
-    return Treatment(watching, config.on_failure, gan.set_rates, gan.look)
+    look = gan.look if config.distribute == "none" else None
+    return Treatment(watching, config.on_failure, gan.set_rates, look)
 
 
 def fit(gan: Any, dataset: data.Dataset, config: Config, recorder: Any) -> None:
@@ -106,19 +148,40 @@ def fit(gan: Any, dataset: data.Dataset, config: Config, recorder: Any) -> None:
     from gan_common.runs.callback import AfterStep
 
     arrays = (dataset.x_train, dataset.y_train)
-    steps_per_epoch = recorder.steps_per_epoch
     while not recorder.finished:
-        epoch, within = divmod(recorder.step, steps_per_epoch)
         gan.fit(
             data.stream(arrays, config.batch_size, config.seed, start_step=recorder.step),
-            initial_epoch=epoch,
-            # After an interruption the rest of that epoch comes first, as an epoch of its own.
-            epochs=epoch + 1 if within else config.epochs,
-            steps_per_epoch=steps_per_epoch - within,
+            # One epoch to Keras: where the images begin anew is the stream's business.
+            steps_per_epoch=recorder.total_steps - recorder.step,
             callbacks=[AfterStep(recorder)],
             shuffle=False,  # the stream is shuffled
             verbose=0,
         )
+
+
+def fit_replicas(
+    gan: Any, dataset: data.Dataset, config: Config, recorder: Any, strategy: Any
+) -> None:
+    """`fit` over several replicas, in a loop of its own: Keras 3's does not work over several machines.
+
+    Source: keras-team/keras issue 20585.
+    """
+    import tensorflow as tf
+
+    @tf.function
+    def graph(images: Any, labels: Any) -> Any:
+        values = strategy.run(gan.replica_step, (images, labels))
+        gan.end_step()
+        # Each replica has the values of the whole batch.
+        return {k: strategy.experimental_local_results(v)[0] for k, v in values.items()}
+
+    def step(batch: Any, _done: int, _time_share: float) -> dict:
+        return {name: value.numpy() for name, value in graph(*batch).items()}
+
+    arrays = (dataset.x_train, dataset.y_train)
+    batches = partial(data.stream, arrays, config.batch_size, config.seed)
+    several = config.distribute == "multiworker"
+    train_together(recorder, batches, step, strategy, several)
 
 
 def trial(
@@ -148,13 +211,8 @@ def trial(
     from gan_common.runs.history import History
     from keras_dcgan import models
 
-    config = resolve({"precision": "float32", **flags})
-    steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
-    config = dataclasses.replace(
-        config,
-        epochs=-(-steps // steps_per_epoch),
-        precision=machine.choose_precision(config.precision),
-    )
+    config = resolve({"precision": "float32", "steps": steps, **flags})
+    config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
     gan = models.build(
         config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
     )
@@ -165,7 +223,6 @@ def trial(
         treatment.say = say
     history = History(
         steps,
-        steps_per_epoch=steps_per_epoch,
         draw_samples=gan.fixed_samples,
         sample_every=sample_every,
         on_sample=on_sample,

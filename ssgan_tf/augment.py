@@ -5,7 +5,7 @@ from collections.abc import Collection
 import tensorflow as tf
 
 from gan_common import tricks
-from ssgan_tf.replicas import share
+from gan_common.replicas import share
 
 # Those that real images are shown with in the game of real against generated; the second view of unlabelled
 # ones gets all that are chosen.

@@ -3,7 +3,7 @@
 import dataclasses
 
 from gan_common import catalogue, cli
-from gan_common.cli import by_preset, flag
+from gan_common.cli import by_preset, flag, length
 from gan_common.errors import UserError
 from ssgan_tf.presets import COLOR, COLOR_NETWORKS, PRESETS
 
@@ -13,8 +13,8 @@ LABELS = {"cifar10": "4000", "svhn": "1000", "fashion_mnist": "1000"}
 # Where the preset's epochs take hours on two cores, this is the length when none is typed.
 MINUTES = {"cifar10": 45.0, "svhn": 45.0, "mnist": 30.0, "fashion_mnist": 30.0}
 AUGMENTATIONS = ("shift", "flip", "affine", "color", "cutout")
-# With --max_minutes alone the time ends the run: this is only an upper bound.
-TIMED_EPOCHS = 1000
+# Steps from one grid, or checkpoint, to the next where an epoch is shorter.
+LEAST_INTERVAL = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Batches:
     """What a step sees, which labels it may, and how long the training is."""
 
     epochs: int = by_preset(
-        f"passes over the unlabelled pool; with --max_minutes alone at most {TIMED_EPOCHS}; with neither "
+        "passes over the unlabelled pool; with --max_minutes alone the time ends the run; with neither "
         f"{', '.join(f'{name} {minutes:.0f}' for name, minutes in MINUTES.items())} minutes",
         lower=1,
+        upper=10**9,
         on_resume=True,
     )
-    steps: int | None = flag(None, "training steps, instead of --epochs", lower=1, on_resume=True)
     batch_size: int = by_preset("unlabelled images in a step", lower=2)
     game_batch: int | None = flag(
         None, "real and generated images each that D tells apart in a step (default: --batch_size)",
@@ -51,10 +51,6 @@ class Batches:
         "(default: a tenth, 5000 at most)", lower=0,
     )  # fmt: skip
     baseline: bool = flag(False, "train the classifier alone, on the labelled images")
-    distribute: str = flag(
-        "none", "over the devices of this machine, or the machines of $TF_CONFIG",
-        choices=("none", "mirrored", "multiworker"),
-    )  # fmt: skip
     augment: tuple[str, ...] = by_preset(
         "what is done to images at random: shift, flip, affine, color, cutout, or none"
     )
@@ -128,14 +124,14 @@ class Objectives:
 class Updates:
     """How a gradient becomes a step."""
 
-    generator_lr: float = by_preset("G's learning rate", lower=0)
-    discriminator_lr: float = by_preset("D's learning rate", lower=0)
+    generator_lr: float = by_preset("G's learning rate", lower=0, on_resume=True)
+    discriminator_lr: float = by_preset("D's learning rate", lower=0, on_resume=True)
     beta_1: float = by_preset("Adam's β1", lower=0, upper=1)
     beta_2: float = flag(0.999, "Adam's β2", lower=0, upper=1)
     epsilon: float = flag(1e-4, "what Adam's denominator never falls below", lower=0)
     constant_share: float = by_preset(
         "share of the run before the rates fall linearly to 0",
-        lower=0, upper=1,
+        lower=0, upper=1, on_resume=True,
     )  # fmt: skip
     clip_norm: float = by_preset("largest global norm of a gradient; 0 is off", lower=0)
     update_ratio: int = by_preset("G's updates for one of D", lower=1)
@@ -150,13 +146,19 @@ class Records:
 
     sample_every: float | None = flag(
         None,
-        "epochs from one sample grid to the next (default: 1, but at least 500 steps)",
+        f"epochs from one sample grid to the next (default: 1, but at least {LEAST_INTERVAL} steps)",
         lower=0,
+        on_resume=True,
     )
     save_every: float | None = flag(
-        None, "epochs from one checkpoint to the next (default: 1, but at least 500 steps)", lower=0
+        None,
+        f"epochs from one checkpoint to the next (default: 1, but at least {LEAST_INTERVAL} steps)",
+        lower=0,
+        on_resume=True,
     )
-    test_every: int = flag(200, "steps from one look at the validation images to the next", lower=1)
+    test_every: int = flag(
+        200, "steps from one look at the validation images to the next", lower=1, on_resume=True
+    )
     evaluate: bool = flag(True, "measure FID and the rest when the training ends", on_resume=True)
     json: str | None = flag(None, "file that the run's summary is also written to", on_resume=True)
 
@@ -182,6 +184,11 @@ class Flags(Config):
     sweep: str | None = flag(None, "train for several label numbers: labels=50,100,1000")
     seeds: int | None = flag(None, "runs of each kind in the sweep, --seed and on", lower=1)
 
+
+# The flags that the networks are made by; a run that begins with another's weights takes them from it.
+OF_NETWORKS = (
+    "preset", "latent_dim", "latent", "width", "noise", "norm", "upsample", "tricks", "image_size",
+)  # fmt: skip
 
 GRAY = ("mnist5k", "mnist", "fashion_mnist")
 
@@ -211,20 +218,23 @@ def resolve(given: dict) -> Config:
     """The configuration of what was typed: explicit values, tricks, the preset's, the defaults.
 
     Raises:
-        UserError: on a combination that makes no sense.
+        UserError: on a combination that makes no sense, or when --from names no run.
     """
-    preset, dataset = given.get("preset", "fast"), given.get("dataset", "mnist5k")
+    of_networks = [n for n in OF_NETWORKS if n != "tricks" or not given.get("baseline")]
+    begun = cli.started_from(Config, given, of_networks)
+    preset, dataset = begun.get("preset", "fast"), given.get("dataset", "mnist5k")
     gray = dataset in GRAY
     values = {**PRESETS[preset], **({} if gray else COLOR[preset])}
     all_labels = dataset.startswith("folder:")
     values["labels"] = "all" if all_labels else LABELS.get(dataset, DEFAULT_LABELS)
-    if "max_minutes" in given:
-        values["epochs"] = TIMED_EPOCHS
-    elif preset == "fast" and dataset in MINUTES and not {"epochs", "steps"} & {*given}:
-        values |= {"epochs": TIMED_EPOCHS, "max_minutes": MINUTES[dataset]}
+    timed = dict(given)
+    if preset == "fast" and dataset in MINUTES and not {"epochs", "steps"} & {*given}:
+        timed.setdefault("max_minutes", MINUTES[dataset])
+        values["max_minutes"] = timed["max_minutes"]
+    values |= length.defaults(timed)
     if "augment" in given:
         values.pop("labelled_augment", None)
-    chosen = given.get("tricks", ())
+    chosen = begun.get("tricks", ())
     networks = preset if gray else COLOR_NETWORKS.get(preset, preset)
     catalogue.check(
         catalogue.SSGAN, chosen, networks, f"--preset {preset}{'' if gray else ' on color images'}"
@@ -233,7 +243,7 @@ def resolve(given: dict) -> Config:
     for trick in chosen:
         _check_trick(trick, given)
     values.setdefault("noise", "table")
-    values.update(given)
+    values.update(begun)
     _give_way(values, given)
     for name in ("augment", "labelled_augment"):
         if values.get(name) == ("none",):
@@ -261,15 +271,11 @@ def resumed(given: dict) -> Config:
     Raises:
         UserError: when a flag contradicts the run, or there is no run.
     """
-    _check_length(given)
-    config = cli.resumed(Config, given)
-    # A run of so many steps that is now to go on for so many epochs.
-    return dataclasses.replace(config, steps=None) if "epochs" in given else config
-
-
-def _check_length(given: dict) -> None:
-    if "steps" in given and "epochs" in given:
-        raise UserError("--steps and --epochs exclude each other; give one of them")
+    config = length.changed(cli.resumed(Config, given), given)
+    for trick in config.tricks:
+        _check_trick(trick, dataclasses.asdict(config))
+    _check(config, given)
+    return config
 
 
 def _check_trick(name: str, given: dict) -> None:
@@ -289,7 +295,6 @@ def _check(config: Config, given: dict) -> None:
 
     only_for("reference", "norm", "upsample")
     only_for("fast", "width")
-    _check_length(given)
     for flag_name in ("augment", "labelled_augment"):
         for name in getattr(config, flag_name) or ():
             if name not in AUGMENTATIONS:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ssgan_tf.config import TIMED_EPOCHS, Config
+from ssgan_tf.config import Config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,10 @@ MEASURED = (
 
 
 def expected(config: Config) -> str | None:
-    """A line: what was measured on such data, and when this run ends; None of a person's own images."""
+    """A line: what was measured on such data; None of a person's own images."""
     if config.dataset.startswith("folder:"):
         return None
-    return f"to expect: {_measured(config)}; this run ends after {_length(config)}"
+    return f"to expect: {_measured(config)}"
 
 
 def _measured(config: Config) -> str:
@@ -57,12 +57,3 @@ def _measured(config: Config) -> str:
         f"{of_others}{nearest.error:.1f}% test error with {nearest.labels:,} labels after "
         f"{nearest.minutes} minutes on {nearest.machine} (results/README.md, {nearest.row})"
     )
-
-
-def _length(config: Config) -> str:
-    length = f"{config.epochs:,} epochs" if config.steps is None else f"{config.steps:,} steps"
-    if config.max_minutes is None:
-        return length
-    minutes = f"{config.max_minutes:g} minute{'' if config.max_minutes == 1 else 's'}"
-    timed = config.steps is None and config.epochs == TIMED_EPOCHS
-    return minutes if timed else f"{minutes}, or {length}"

@@ -19,6 +19,7 @@ from gan_common.drawing import (
     variables_of,
 )
 from gan_common.kernels import optimizers
+from gan_common.replicas import over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from ssgan_tf import losses
@@ -26,7 +27,6 @@ from ssgan_tf.augment import WEAK, augment
 from ssgan_tf.config import Config
 from ssgan_tf.networks import NETWORKS
 from ssgan_tf.pseudo_labels import Teacher, consistency_loss
-from ssgan_tf.replicas import over_replicas, replica_count, share
 from ssgan_tf.schedule import rate_factor, reconstruction_weight
 
 # The batches that D looks at in a step; each has noise of its own.

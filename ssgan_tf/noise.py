@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from ssgan_tf.replicas import share, whole_shape
+from gan_common.replicas import share, whole_shape
 
 
 @keras.saving.register_keras_serializable(package="gan_common")

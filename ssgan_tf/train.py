@@ -18,15 +18,16 @@ and a --run_dir on a shared disk.
 
 import dataclasses
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data, runs
+from gan_common.cli import length
 from gan_common.errors import UserError
-from ssgan_tf.config import Config, Flags, parse_sweep, resolve, resumed
-from ssgan_tf.distribute import Follower, agreement, cluster, make_strategy
+from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
+from ssgan_tf.config import LEAST_INTERVAL, Config, Flags, parse_sweep, resolve, resumed
 from ssgan_tf.expectations import expected
 from ssgan_tf.parts import (
     FIRST_BATCH,
@@ -41,7 +42,7 @@ from ssgan_tf.parts import (
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
 # a mistyped flag, or data that are not there, are reported at once.
 
-LEAST_INTERVAL = 500  # steps between checkpoints, where an epoch is shorter
+BATCHES = ("batch_size", "labelled_batch", "game_batch")  # flags of what is shared out to replicas
 # A step of the game for one of labels alone, `fast`: 3.1 on mnist5k, 3.6 on CIFAR-10 (results/ssgan_*.json).
 GAME_COST = 3.5
 
@@ -62,11 +63,17 @@ def _main(argv: Sequence[str]) -> int:
         return sweep.sweep(given, parse_sweep(numbers), seeds or 1)
     if seeds is not None:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
-    return train(resumed(given) if "resume" in given else resolve(given))
+    if "resume" in given:
+        return train(resumed(given), typed=given)
+    return train(resolve(given))
 
 
-def train(config: Config) -> int:
+def train(config: Config, typed: Collection[str] = ()) -> int:
     """Train by `config` and measure the result.
+
+    Args:
+        config: resolved, or of a run that is resumed.
+        typed: names of the fields that were typed beside --resume.
 
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
@@ -79,11 +86,12 @@ def train(config: Config) -> int:
     parts = divide(dataset, config)
     shares = label_shares(parts, dataset.num_classes)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
-    total_steps = config.steps or config.epochs * steps_per_epoch
+    total_steps = length.total_steps(config, steps_per_epoch)
 
     import gan_common.quiet  # noqa: F401
-    from gan_common.cli import finish
+    from gan_common.cli import finish, resume
     from gan_common.kernels import choice, machine
+    from gan_common.runs import warm_start
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
 
@@ -91,7 +99,9 @@ def train(config: Config) -> int:
     gray = dataset.image_shape[-1] == 1 and config.precision == "auto"
     precision = "float32" if gray else machine.choose_precision(config.precision)
     config = dataclasses.replace(config, precision=precision)
-    strategy = make_strategy(config)
+    batches = {name: getattr(config, name) for name in BATCHES}
+    strategy = make_strategy(config.distribute, batches)  # before any other work of TensorFlow's
+    source = resume.source_of(config, models.restore)
     with strategy.scope():
         gan = models.build(
             config,
@@ -100,6 +110,8 @@ def train(config: Config) -> int:
             parts.x_unlabelled[:FIRST_BATCH],
             shares,
         )
+        if source is not None:
+            warm_start.take_over(gan, source, str(config.from_))
     if not is_first:
         return follow(gan, parts, config, strategy, total_steps)
     if config.resume:
@@ -115,13 +127,9 @@ def train(config: Config) -> int:
     )
     if shares is not None:
         print(tell_shares(shares, dataset.class_names))
+    length.tell(config, len(parts.x_unlabelled), steps_per_epoch)
     if config.distribute == "none":
         choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
-
-    def interval(epochs: float | None) -> int:
-        if epochs is None:
-            return max(LEAST_INTERVAL, steps_per_epoch)
-        return max(1, round(epochs * steps_per_epoch))
 
     validation_error = partial(gan.error, parts.x_validation, parts.y_validation)
     recorder = Recorder(
@@ -131,16 +139,20 @@ def train(config: Config) -> int:
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
         batch_size=config.batch_size,
-        sample_every=interval(config.sample_every),
-        save_every=interval(config.save_every),
+        sample_every=length.interval(config.sample_every, steps_per_epoch, LEAST_INTERVAL),
+        save_every=length.interval(config.save_every, steps_per_epoch, LEAST_INTERVAL),
         max_minutes=config.max_minutes,
         quality=validation_error if len(parts.x_validation) else None,
         treatment=watch(gan, parts, config),
         phases=phases(config, total_steps),
     )
     if config.resume:
-        print(f"going on after step {recorder.restore()}")
+        recorder.restore()
     with recorder:
+        if config.resume:
+            config = resume.go_on(run, recorder, config, typed)
+        if source is not None:
+            recorder.save()  # the run that they come from may go on, or away
         fit(gan, parts, config, recorder, strategy)
     if not recorder.finished:  # another worker was told to stop
         recorder.save()
@@ -222,39 +234,22 @@ def fit(gan: Any, parts: Parts, config: Config, recorder: Any, strategy: Any) ->
     """Step after step, from the one that the recorder stands at to the last one."""
     import tensorflow as tf
 
-    step = step_function(gan, config, strategy)
-    agree = agreement(strategy, several=config.distribute == "multiworker")
-    try:
-        while True:
-            for (labelled, labels), (unlabelled,) in stream(parts, config, recorder.step):
-                time_share, stop = agree(share_of_time(recorder), recorder.finished)
-                if stop:
-                    return
-                done = recorder.step
-                fraction = min(1.0, max(done / recorder.total_steps, time_share))
-                if len(parts.x_validation) and done and done % config.test_every == 0:
-                    gan.validation_error.assign(gan.error(parts.x_validation, parts.y_validation))
-                fraction = tf.constant(fraction, tf.float32)
-                game = float(fraction) >= config.labels_first
-                values = step(labelled, labels, unlabelled, fraction, gan.d_learns, game)
-                values = {name: value.numpy() for name, value in values.items()}
-                if len(parts.x_validation):
-                    values["validation_error"] = float(gan.validation_error.numpy())
-                recorder.after_step(done + 1, values)
-                if recorder.step != done + 1:  # gone back to a checkpoint
-                    break
-    except tf.errors.OpError as error:
-        if config.distribute != "multiworker":
-            raise
-        raise UserError(
-            f"another worker is gone, or cannot be reached, after step {recorder.step} "
-            f"({type(error).__name__}); start all workers again with --resume"
-        ) from error
+    graph = step_function(gan, config, strategy)
 
+    def step(batch: Any, done: int, time_share: float) -> dict:
+        (labelled, labels), (unlabelled,) = batch
+        if len(parts.x_validation) and done and done % config.test_every == 0:
+            gan.validation_error.assign(gan.error(parts.x_validation, parts.y_validation))
+        fraction = tf.constant(min(1.0, max(done / recorder.total_steps, time_share)), tf.float32)
+        game = float(fraction) >= config.labels_first
+        values = graph(labelled, labels, unlabelled, fraction, gan.d_learns, game)
+        values = {name: value.numpy() for name, value in values.items()}
+        if len(parts.x_validation):
+            values["validation_error"] = float(gan.validation_error.numpy())
+        return values
 
-def share_of_time(recorder: Any) -> float:
-    """How much of --max_minutes is over; 0 without a limit."""
-    return recorder.seconds / recorder.max_seconds if recorder.max_seconds else 0.0
+    several = config.distribute == "multiworker"
+    train_together(recorder, partial(stream, parts, config), step, strategy, several)
 
 
 def trial(
@@ -293,29 +288,20 @@ def trial(
     choice.choose(gan.networks, config.batch_size, say=lambda line: None)
     history = History(
         steps,
-        steps_per_epoch=data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size),
         draw_samples=gan.fixed_samples,
         sample_every=sample_every,
         on_sample=on_sample,
     )
-    fit(gan, parts, config, history, make_strategy(config))
+    fit(gan, parts, config, history, make_strategy("none"))
     return gan, history, parts
 
 
 def follow(gan: Any, parts: Parts, config: Config, strategy: Any, total_steps: int) -> int:
     """The training of a worker other than the first, which keeps the run's folder."""
-    from gan_common.runs import checkpoints
-
-    start = 0
-    if config.resume:
-        state = checkpoints.Checkpoints(
-            runs.Run(Path(config.resume)), gan.checkpoint_variables()
-        ).restore()
-        start = state["step"] if state else 0
     parts = dataclasses.replace(parts, x_validation=parts.x_validation[:0])
-    with Follower(start, total_steps) as follower:
-        fit(gan, parts, config, follower, strategy)
-    return 128 + follower.interrupted if follower.interrupted else 0
+    with follower(config.resume, gan.checkpoint_variables(), total_steps) as counting:
+        fit(gan, parts, config, counting, strategy)
+    return 128 + counting.interrupted if counting.interrupted else 0
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def sources():
 # The floors of gan_common, from the ground up: an arrow goes down, or stays within its wing.
 FLOORS = (
     ("errors",),
-    ("arguments", "catalogue", "files", "quiet"),
+    ("arguments", "catalogue", "files", "quiet", "replicas"),
     ("kernels", "losses", "modern", "plotting", "shapes"),
     ("data", "tricks"),
     ("terms",),
@@ -156,7 +156,7 @@ def test_matplotlib_is_imported_where_figures_are_drawn():
 
 
 def test_both_packages_have_the_same_files():
-    """Who knows one knows the other; what labels and several machines ask for is ssgan_tf's alone."""
+    """Who knows one knows the other; what labels ask for is ssgan_tf's alone."""
     names = (
         "__init__",
         "__main__",
@@ -171,8 +171,7 @@ def test_both_packages_have_the_same_files():
     )
     labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
     labels += ("calibration", "expectations", "predict", "unsure")
-    machines = ("distribute", "replicas")
-    for package, more in (("keras_dcgan", ()), ("ssgan_tf", (*labels, *machines))):
+    for package, more in (("keras_dcgan", ()), ("ssgan_tf", labels)):
         files = {path.stem for path in (ROOT / package).glob("*.py")}
         assert files == {*names, *more}, package
 

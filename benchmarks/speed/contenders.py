@@ -34,7 +34,7 @@ class Turns:
     So all turns are parts of one training, as in life, and none pays for how a loop begins.
     """
 
-    steps_per_epoch, seconds, max_seconds = 1000, 0.0, None
+    seconds, max_seconds = 0.0, None
     total_steps, interrupted, finished = 10**9, None, False
 
     def __init__(self, train):
@@ -84,7 +84,7 @@ def keras_dcgan(
     from keras_dcgan.config import resolve
     from keras_dcgan.train import fit
 
-    config = resolve({"preset": "reference", "precision": "auto", "epochs": 10**6, **given})
+    config = resolve({"preset": "reference", "precision": "auto", **given})
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
     dataset = _dataset(image_shape, count)
     first_batch = dataset.x_train[: config.batch_size]
@@ -135,9 +135,9 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
         _devices(replicas)
         given = {"distribute": "mirrored" if replicas > 1 else "none", **given}
     from gan_common.kernels import choice, machine
+    from gan_common.runs.distribute import make_strategy
     from ssgan_tf import models
     from ssgan_tf.config import resolve
-    from ssgan_tf.distribute import make_strategy
     from ssgan_tf.parts import FIRST_BATCH, divide
     from ssgan_tf.train import fit
 
@@ -149,7 +149,7 @@ def ssgan(image_shape=(28, 28, 1), count=4096, steps=1, replicas=None, **given):
         config = dataclasses.replace(config, precision=automatic)
     dataset = _dataset(image_shape, count)
     parts = divide(dataset, config)
-    strategy = make_strategy(config)
+    strategy = make_strategy(config.distribute)
     with strategy.scope():
         gan = models.build(config, dataset.image_shape, 10, parts.x_unlabelled[:FIRST_BATCH])
     if config.distribute == "none":

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,6 +88,11 @@ def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
     Raises:
         UserError: when a flag contradicts the run, or there is no run.
     """
+    if "from_" in given:
+        raise UserError(
+            "--from and --resume exclude each other: --from begins a new run with another's weights, "
+            "--resume goes on with a run"
+        )
     config = saved(config_class, given["resume"], "--resume")
     fields = {field.name: field for field in dataclasses.fields(config_class)}
     changed = {name: v for name, v in given.items() if fields[name].metadata["on_resume"]}
@@ -95,6 +100,29 @@ def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
         if name not in changed and getattr(config, name) != value:
             raise UserError(
                 f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
-                f"not {value!r}; leave --{flag_name(fields[name])} out, or start a new run"
+                f"not {value!r}; leave --{flag_name(fields[name])} out, or begin a new run with its "
+                f"weights by --from {given['resume']}"
             )
     return dataclasses.replace(config, **changed)
+
+
+def started_from(
+    config_class: type[T], given: Mapping[str, Any], of_networks: Sequence[str]
+) -> dict[str, Any]:
+    """`given`, with the flags of the networks of the run that --from names, where they were not typed.
+
+    Args:
+        config_class: of this package.
+        given: what was typed.
+        of_networks: names of fields; with another --preset than the run's none of them is taken.
+
+    Raises:
+        UserError: as `saved`.
+    """
+    if "from_" not in given:
+        return dict(given)
+    config = saved(config_class, given["from_"], "--from")
+    found = {name: getattr(config, name) for name in of_networks}
+    if given.get("preset", found["preset"]) != found["preset"]:
+        return dict(given)
+    return {**{name: value for name, value in found.items() if value is not None}, **given}

@@ -25,7 +25,24 @@ class TrainingConfig:
     )
     preset: str | None = flag(None, "networks and hyper-parameters that belong together")
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
-    epochs: int = flag(20, "passes over the training images", lower=1, upper=10**9, on_resume=True)
+    epochs: int = flag(
+        20,
+        "passes over the training images; with --max_minutes alone the time ends the run",
+        lower=1,
+        upper=10**9,
+        on_resume=True,
+    )
+    steps: int | None = flag(
+        None, "training steps, instead of --epochs", lower=1, upper=10**12, on_resume=True
+    )
+    least_steps: int = flag(
+        0,
+        "where neither --epochs nor --steps is typed, train for at least so many steps, however few "
+        "images there are (then: 3000)",
+        lower=0,
+        upper=10**12,
+        since="0.3",
+    )
     batch_size: int = flag(128, "images in a step", lower=2)
     seed: int = flag(1, "fixes initialization, order, labels and noise", lower=0, upper=2**31 - 1)
     precision: str = flag(
@@ -34,9 +51,28 @@ class TrainingConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     run_dir: str | None = flag(None, "folder for the run (default: a new one under runs/)")
-    resume: str | None = flag(None, "folder of a run to go on with", on_resume=True)
+    resume: str | None = flag(
+        None,
+        "folder of a run to go on with; what is typed beside it holds for that run from then on",
+        on_resume=True,
+    )
+    from_: str | None = flag(
+        None,
+        "folder of a run whose weights a new run begins with, as far as they fit; of its networks' flags "
+        "those that are not typed hold too",
+    )
     max_minutes: float | None = flag(
-        None, "stop training after this time", lower=0.001, on_resume=True
+        None,
+        "stop after so many minutes of training, over all parts of a run that is resumed",
+        lower=0.001,
+        on_resume=True,
+    )
+    distribute: str = flag(
+        "none",
+        "over the devices of this machine, or the machines of $TF_CONFIG",
+        choices=("none", "mirrored", "multiworker"),
+        since="0.3",
+        on_resume=True,
     )
     on_failure: str = flag(
         "warn",

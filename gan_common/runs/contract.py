@@ -1,7 +1,7 @@
 """What a training loop needs of whoever records it: written down once, for those who stand in that place.
 
-`recorder.Recorder` writes a run's folder, `history.History` keeps the numbers in memory, `Follower` of
-`ssgan_tf.distribute` only counts, and the benchmarks have one that hands out turns.
+`recorder.Recorder` writes a run's folder, `history.History` keeps the numbers in memory,
+`distribute.Follower` only counts, and the benchmarks have one that hands out turns.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,3 @@ class StepRecorder(Protocol):
 
     def after_step(self, step: int, values: Mapping[str, float]) -> bool:
         """Take in that `step` steps are done, with the last one's numbers; whether to stop."""
-
-
-class EpochRecorder(StepRecorder, Protocol):
-    """One that also knows how long an epoch is, as `fit` of Keras does.
-
-    Attributes:
-        steps_per_epoch: of the training.
-    """
-
-    steps_per_epoch: int

@@ -14,7 +14,6 @@ class History:
 
     Args:
         total_steps: the training ends after them.
-        steps_per_epoch: of the training.
         draw_samples: () → images of one fixed set of latents; None keeps no samples.
         sample_every: steps from one sample to the next; by default only the last one is taken.
         on_sample: called with this object after each sample, to show the training as it goes.
@@ -35,7 +34,6 @@ class History:
         self,
         total_steps: int,
         *,
-        steps_per_epoch: int = 1,
         draw_samples: Callable[[], np.ndarray] | None = None,
         sample_every: int | None = None,
         on_sample: Callable[["History"], None] | None = None,
@@ -43,7 +41,7 @@ class History:
     ) -> None:
         if total_steps < 1:
             raise ValueError(f"total_steps must be at least 1. Received: total_steps={total_steps}")
-        self.total_steps, self.steps_per_epoch = total_steps, steps_per_epoch
+        self.total_steps = total_steps
         self.draw_samples, self.sample_every, self.on_sample = draw_samples, sample_every, on_sample
         self.treatment = treatment
         self.step, self.seconds = 0, 0.0

@@ -267,10 +267,14 @@ class Recorder:
         self._sums, self._count = {}, 0
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether --max_minutes are over."""
+        return self.max_seconds is not None and self.seconds >= self.max_seconds
+
+    @property
     def finished(self) -> bool:
         """Whether there is a reason to take no further step."""
-        out_of_time = self.max_seconds is not None and self.seconds >= self.max_seconds
-        return self.step >= self.total_steps or out_of_time or self.interrupted is not None
+        return self.step >= self.total_steps or self.out_of_time or self.interrupted is not None
 
     def draw_pictures(self) -> tuple[Path, Path]:
         """The run's samples over time and its curves, with what the doctor found shaded."""
@@ -299,9 +303,10 @@ class Recorder:
         left = self._estimate.left()
         if self.max_seconds is not None:
             left = min(math.inf if left is None else left, self.max_seconds - self.seconds)
+        timed = self.max_seconds is not None and left == self.max_seconds - self.seconds
         epoch, epochs = (steps / self.steps_per_epoch for steps in (self.step, self.total_steps))
         shown = [
-            f"epoch {epoch:.1f}/{epochs:.0f}",
+            f"epoch {epoch:.1f}" if timed else f"epoch {epoch:.1f}/{epochs:.0f}",
             f"{self.images_per_second:.0f} images/s",
             *(SHOWN[name].format(float(values[name])) for name in _shown(values)),
             *([] if left is None else [f"{max(left, 0) / 60:.1f} min left"]),

@@ -1,7 +1,7 @@
 """A run's folder: configuration, checkpoints, curves, samples, summary.
 
     runs/<package>/<name>/
-        config.json      what the run was started with; --resume reads it
+        config.json      what the run was started with, and what was typed beside --resume since
         doctor.json      what was wrong and when, each change of state
         dataset.json     the images' shape and the class names, so that generating needs no data
         metrics.csv      a row every few steps, means over the steps since the row before
@@ -102,6 +102,16 @@ class Run:
                     f"--resume {self.folder}: the run began with {what} {then}, the data now have "
                     f"{now}; put the data back, or start a new run"
                 )
+
+    def write_config(self, config: Mapping) -> None:
+        """Write down how the run is to go on: its whole configuration, in place of the one that is there.
+
+        Raises:
+            UserError: when it cannot be written; the old one is intact then.
+        """
+        path = self.folder / "config.json"
+        package = json.loads(path.read_text(encoding="utf-8")).get("package")
+        files.write_json(path, {**({"package": package} if package else {}), **config})
 
     def identity(self) -> dict:
         """What a checkpoint is of, as far as the folder says: package, preset, images, latents."""

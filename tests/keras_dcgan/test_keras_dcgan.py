@@ -9,8 +9,10 @@ import tensorflow as tf
 from PIL import Image
 
 from gan_common import catalogue, cli, data, losses, runs, sampling, tricks
+from gan_common.cli import resume
 from gan_common.errors import UserError
 from gan_common.metrics import features
+from gan_common.runs import warm_start
 from gan_common.runs.recorder import Recorder
 from keras_dcgan import evaluate, export, generate, models, train
 from keras_dcgan.config import Config, resolve
@@ -632,6 +634,89 @@ def test_too_few_pictures_to_measure_is_said_and_nothing_is_lost(tmp_path, capsy
     assert "too few held-out images" in capsys.readouterr().out
     assert run_command(evaluate, "--run_dir", tmp_path / "run") == 2
     assert "too few held-out images" in capsys.readouterr().err
+
+
+def begun(run_dir, which):
+    """The networks of a run at its first or its last checkpoint, by name their variables."""
+    config = train.cli.saved(train.Config, run_dir)
+    run = models.runs.Run(run_dir)
+    shape, class_names = run.dataset_facts()
+    gan = models.build(config, shape, len(class_names))
+    kept = models.checkpoints.Checkpoints(run, gan.checkpoint_variables())
+    path = kept.paths()[which]
+    kept._checkpoint.read(str(path / "variables")).assert_consumed()
+    return gan
+
+
+def test_a_run_from_anothers_weights_begins_with_them_at_step_0(
+    trained, picture_folder, tmp_path, capsys
+):
+    flags = [f"--dataset=folder:{picture_folder}", "--batch_size=8", "--precision=float32"]
+    flags += ["--generator_lr=1e-4", "--seed=5", "--steps=3", "--noevaluate"]
+    new = tmp_path / "new"
+    assert run_command(train, "--from", trained, *flags, f"--run_dir={new}") == 0
+    out = capsys.readouterr().out
+    assert f"layers of {trained}" in out
+    assert "not taken over" not in out
+    config = train.cli.saved(train.Config, new)
+    # The networks are that run's without being told, all else is the new one's.
+    assert (config.preset, config.width, config.latent_dim) == ("cgan", 4, 6)
+    assert (config.from_, config.seed, config.generator_lr) == (str(trained), 5, 1e-4)
+    gan, source = begun(new, 0), begun(trained, -1)
+    assert int(gan.steps_done.numpy()) == 0
+    for net in ("generator", "discriminator"):
+        pairs = zip(getattr(gan, net).variables, getattr(source, net).variables, strict=True)
+        for a, b in pairs:
+            np.testing.assert_array_equal(a, b, err_msg=a.path)
+    for a, b in zip(gan.average.variables, source.average.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    moments = [np.abs(v).max() for v in gan.generator_optimizer.variables[2:]]
+    assert max(moments) == 0  # of no optimizer's past
+    assert begun(new, -1).steps_done.numpy() == 3
+    # That run's folder is needed no more, unless this one was killed before its first checkpoint.
+    gone = dataclasses.replace(config, from_=str(tmp_path / "gone"), resume=str(new))
+    assert resume.source_of(gone, models.restore) is None
+    with pytest.raises(UserError, match="gone: there is no run here"):
+        resume.source_of(dataclasses.replace(gone, resume=None), models.restore)
+
+
+def test_of_other_images_and_classes_the_layers_that_fit_are_taken_over(capsys):
+    source = small_gan((16, 16, 3), 2, preset="cgan", seed=1)
+    gan = small_gan((32, 32, 3), 3, preset="cgan", seed=2)
+    warm_start.take_over(gan, source, "RUN")
+    assert capsys.readouterr().out.splitlines() == [
+        "begins with 7 of 14 layers of RUN",
+        "  not taken over: generator/dense: 8×256 → 9×512",
+        "  not taken over: generator/batch_normalization: 32, there is no such layer",
+        "  not taken over: generator/conv2d_transpose: 4×4×16×32, there is no such layer",
+        "  not taken over: discriminator/embedding: 2×256 → 3×1024",
+        "  not taken over: discriminator/conv2d_2: 4×4×8×16, there is no such layer",
+        "  not taken over: discriminator/batch_normalization_1: 16, there is no such layer",
+        "  not taken over: discriminator/dense: 8×1 → 16×1",
+    ]
+    for ours, theirs in zip(
+        gan.generator.variables[-2:], source.generator.variables[-2:], strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--from=absent"], "--from absent: there is no run here"),
+        (["--from=TRAINED", "--preset=gan"], "no layer of its networks fits these"),
+    ],
+)
+def test_a_run_that_cannot_be_begun_from_is_one_line(
+    trained, picture_folder, tmp_path, capsys, flags, says
+):
+    flags = [flag.replace("TRAINED", str(trained)) for flag in flags]
+    flags += [f"--dataset=folder:{picture_folder}", "--image_size=16", "--batch_size=8"]
+    assert run_command(train, *flags, f"--run_dir={tmp_path / 'new'}") == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.slow

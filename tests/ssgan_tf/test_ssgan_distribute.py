@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 
 from gan_common import cli, runs
-from gan_common.errors import UserError
 from gan_common.runs import checkpoints
-from ssgan_tf import distribute, models
-from ssgan_tf.config import Config, resolve
+from ssgan_tf import models
+from ssgan_tf.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = {
@@ -153,39 +152,3 @@ def test_when_a_worker_dies_the_other_stops_and_the_run_goes_on_later(folder):
     process, log = start(folder, "resumed", worker=0, ports=free_ports(1), **resume)
     assert finish(process, log) == 0
     assert runs.Run(folder / "dying").summary()["steps"] > manifest["step"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "{",
-        "[]",
-        '{"cluster": {"worker": ["a:1"]}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "0"}}',
-        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
-    ],
-)
-def test_a_cluster_that_is_not_described_is_refused(monkeypatch, text):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    if text is not None:
-        monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(UserError, match="TF_CONFIG"):
-        distribute.cluster()
-
-
-def test_without_distribution_there_is_one_replica():
-    assert distribute.make_strategy(resolve({})).num_replicas_in_sync == 1
-    assert distribute.agreement(None, several=False)(0.25, True) == (0.25, True)
-
-
-def test_a_follower_counts_and_obeys_signals():
-    with distribute.Follower(3, 5) as follower:
-        assert not follower.finished
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert follower.finished
-        follower.interrupted = None
-        follower.after_step(5, {})
-        assert follower.finished
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -268,15 +268,6 @@ def test_resuming_may_change_the_length(finished):
         resumed({"resume": str(finished), "epochs": 2, "steps": 9})
 
 
-def test_the_learning_rate_follows_the_clock_only_if_there_is_a_limit():
-    class Clock:
-        seconds, max_seconds = 30.0, None
-
-    assert train.share_of_time(Clock) == 0
-    Clock.max_seconds = 120.0
-    assert train.share_of_time(Clock) == 0.25
-
-
 def test_wrong_flags_end_with_status_2(tmp_path, capsys):
     assert command(run_dir=tmp_path / "a", labels=15) == 2
     assert "multiple of the 10 classes" in capsys.readouterr().err

@@ -79,6 +79,7 @@ def test_a_resolved_configuration_is_what_its_annotations_say(resolve, preset, d
 def test_every_preset_is_complete(preset):
     config = resolve({"preset": preset})
     optional = {"data_dir", "image_size", "run_dir", "resume", "max_minutes", "json", "break_"}
+    optional |= {"steps", "from_", "sample_every", "save_every"}
     unset = {f.name for f in dataclasses.fields(config) if getattr(config, f.name) is None}
     assert unset <= optional
 
@@ -138,7 +139,9 @@ def test_resume_keeps_the_run_and_refuses_another(tmp_path):
     files.write_json(tmp_path / "config.json", dataclasses.asdict(saved))
     resumed = cli.resumed(Config, {"resume": str(tmp_path), "epochs": 5})
     assert (resumed.batch_size, resumed.epochs) == (32, 5)
-    with pytest.raises(UserError, match=r"batch_size=32, not 64.*leave --batch_size out"):
+    with pytest.raises(
+        UserError, match=r"batch_size=32, not 64.*leave --batch_size out, or begin a new run"
+    ):
         cli.resumed(Config, {"resume": str(tmp_path), "batch_size": 64})
     with pytest.raises(UserError, match="no run here"):
         cli.resumed(Config, {"resume": str(tmp_path / "absent")})

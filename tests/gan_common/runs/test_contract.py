@@ -4,10 +4,10 @@ import pytest
 
 from benchmarks.speed.contenders import Turns
 from gan_common.runs.contract import StepRecorder
+from gan_common.runs.distribute import Follower
 from gan_common.runs.history import History
 from gan_common.runs.recorder import Recorder
 from gan_common.runs.run import Run
-from ssgan_tf.distribute import Follower
 
 
 def recorder(tmp_path):
@@ -25,7 +25,7 @@ def recorder(tmp_path):
 
 MADE = {
     "Recorder": recorder,
-    "History": lambda _: History(3, steps_per_epoch=3),
+    "History": lambda _: History(3),
     "Follower": lambda _: Follower(0, 3),
     "Turns": lambda _: Turns(lambda recorder: None),
 }

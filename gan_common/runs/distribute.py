@@ -2,12 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from gan_common.errors import UserError
+from gan_common.runs.contract import StepRecorder
 from gan_common.runs.signals import StopSignals
-from ssgan_tf.config import Config
 
 
 def cluster() -> dict:
@@ -32,28 +33,32 @@ def cluster() -> dict:
     return found
 
 
-def make_strategy(config: Config) -> Any:
+def make_strategy(distribute: str, batches: Mapping[str, int | None] | None = None) -> Any:
     """The `tf.distribute` strategy of --distribute.
+
+    Args:
+        distribute: "none", "mirrored" or "multiworker".
+        batches: flag → images of a step, or None.
 
     Raises:
         UserError: batches that do not divide by the replicas.
     """
     import tensorflow as tf
 
-    if config.distribute == "none":
+    if distribute == "none":
         return tf.distribute.get_strategy()
-    if config.distribute == "mirrored":
+    if distribute == "mirrored":
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         strategy = tf.distribute.MirroredStrategy(devices)
     else:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     replicas = strategy.num_replicas_in_sync
-    for name in ("batch_size", "labelled_batch", "game_batch"):
-        if (getattr(config, name) or 0) % replicas:
+    for name, size in (batches or {}).items():
+        if (size or 0) % replicas:
             raise UserError(
-                f"--{name} {getattr(config, name)} does not divide by the {replicas} replicas; "
-                f"give a multiple of {replicas}"
+                f"--{name} {size} does not divide by the {replicas} replicas; give a multiple of "
+                f"{replicas}"
             )
     return strategy
 
@@ -84,10 +89,71 @@ def agreement(strategy: Any, several: bool) -> Callable[[float, bool], tuple[flo
     return agreed
 
 
+def train_together(
+    recorder: StepRecorder,
+    stream: Callable[[int], Iterable],
+    step: Callable[[Any, int, float], Mapping[str, float]],
+    strategy: Any,
+    several: bool,
+) -> None:
+    """Step after step, from the one that the recorder stands at to the last one, as all workers agree.
+
+    Args:
+        recorder: of this process.
+        stream: steps done → the batches from there on, endless.
+        step: (batch, steps done, share of the time that is over) → the step's numbers.
+        strategy: as `make_strategy` gives it.
+        several: whether there are other workers.
+
+    Raises:
+        UserError: another worker is gone.
+    """
+    import tensorflow as tf
+
+    agree = agreement(strategy, several)
+    try:
+        while True:
+            for batch in stream(recorder.step):
+                time_share, stop = agree(share_of_time(recorder), recorder.finished)
+                if stop:
+                    return
+                done = recorder.step
+                recorder.after_step(done + 1, step(batch, done, time_share))
+                if recorder.step != done + 1:  # gone back to a checkpoint
+                    break
+    except tf.errors.OpError as error:
+        if not several:
+            raise
+        raise UserError(
+            f"another worker is gone, or cannot be reached, after step {recorder.step} "
+            f"({type(error).__name__}); start all workers again with --resume"
+        ) from error
+
+
+def share_of_time(recorder: StepRecorder) -> float:
+    """How much of --max_minutes is over; 0 without a limit."""
+    return recorder.seconds / recorder.max_seconds if recorder.max_seconds else 0.0
+
+
+def follower(resume: str | None, variables: Mapping[str, Sequence], total_steps: int) -> "Follower":
+    """What a worker other than the first has in a recorder's place, at the step that a run stands at.
+
+    Args:
+        resume: the run's folder, whose newest checkpoint is restored; None begins a run.
+        variables: see `checkpoints.Checkpoints`.
+        total_steps: of the training.
+    """
+    from gan_common.runs import Run, checkpoints
+
+    state = checkpoints.Checkpoints(Run(Path(resume)), variables).restore() if resume else None
+    return Follower(state["step"] if state else 0, total_steps)
+
+
 class Follower:
     """What a worker other than the first has in a recorder's place: it counts, and listens to signals."""
 
-    seconds, max_seconds = 0.0, None
+    seconds: float = 0.0
+    max_seconds: float | None = None
 
     def __init__(self, step: int, total_steps: int) -> None:
         self.step, self.total_steps = step, total_steps
