@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data
+from gan_common.cli import images
 from keras_dcgan.config import Config, resolve
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
@@ -35,7 +36,7 @@ def train(config: Config) -> int:
     Returns:
         The exit status: 0 when all epochs are done or the time is up, 130 or 143 when interrupted.
     """
-    dataset = data.load(config.dataset, config.data_dir, config.image_size)
+    dataset = images.load(config)
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
 
     import gan_common.quiet  # noqa: F401
@@ -51,7 +52,6 @@ def train(config: Config) -> int:
     )
     if config.resume:
         run = runs.Run(Path(config.resume))
-        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
@@ -72,6 +72,7 @@ def train(config: Config) -> int:
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
+        images.keep(run, dataset, config)
     with recorder:
         fit(gan, dataset, config, recorder)
     if recorder.interrupted:

@@ -32,7 +32,7 @@ class Batches:
 
     labels: str | None = flag(
         None, "how many training labels are used, the same number of each class, or all "
-        "(default: 100; all where the data has a folder `unlabelled`)",
+        "(default: 100; of a folder all)",
     )  # fmt: skip
     validation_size: int | None = flag(
         None, "training images kept for validation; the error shown during training is theirs "
@@ -195,14 +195,19 @@ NOT_OF_BASELINE = (
 )
 
 
-def resolve(given: dict) -> Config:
+def resolve(given: dict, gray: bool | None = None) -> Config:
     """The configuration of what was typed: explicit values, tricks, the preset's, the defaults.
+
+    Args:
+        given: what was typed.
+        gray: whether the images are; by default what is known of the data set's name.
 
     Raises:
         UserError: on a combination that makes no sense.
     """
     preset = given.get("preset", "fast")
-    gray = given.get("dataset", "mnist5k") in GRAY
+    if gray is None:
+        gray = given.get("dataset", "mnist5k") in GRAY
     values = {**PRESETS[preset], **({} if gray else COLOR[preset])}
     if "max_minutes" in given:
         values["epochs"] = TIMED_EPOCHS

@@ -35,19 +35,31 @@ class Parts:
 def divide(dataset: data.Dataset, config: Config) -> Parts:
     """Choose by `config.seed` which images are for validation, and which labels are seen.
 
+    Images that came to a folder after the run began are never for validation; their labels are seen
+    where all are.
+
     Raises:
         UserError: labels that are not there, or not divisible by the classes.
     """
     x, y = dataset.x_train, dataset.y_train
-    count = min(5000, len(y) // 10) if config.validation_size is None else config.validation_size
-    if count >= len(y):
-        raise UserError(f"--validation_size {count}: the data has only {len(y)} training images")
-    kept, held = np.arange(len(y)), np.arange(0)
+    listing = dataset.listing
+    began = len(y) if listing is None else listing.began
+    count = config.validation_size
+    if count is None:  # a tenth, but a label at least is left to each class
+        count = min(5000, began // 10, began - len(np.unique(y[:began])))
+    if count >= began:
+        raise UserError(f"--validation_size {count}: the data has only {began} training images")
+    kept, held = np.arange(began), np.arange(0)
     if count:
-        kept, held = data.validation_split(y, count, config.seed)
+        kept, held = data.validation_split(y[:began], count, config.seed)
     pool: np.ndarray | data.Rows | None = dataset.x_unlabelled
-    labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
+    all_of_folder = listing is not None or pool is not None
+    labels = config.labels or ("all" if all_of_folder else DEFAULT_LABELS)
     labelled = kept[data.label_split(y[kept], labels, config.seed)[0]]
+    new = np.arange(began, len(y))
+    kept = np.concatenate([kept, new])
+    if labels == "all":
+        labelled = np.concatenate([labelled, new])
     if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
         pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
         seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
@@ -58,17 +70,21 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:
-    """Save which images' labels are seen, or check that a resumed run sees those it began with."""
+    """Save which images' labels are seen, or check that a resumed run sees those it began with.
+
+    Images that came to a folder since have the last indices.
+    """
     if path.exists():
         try:
-            same = np.array_equal(np.load(path, allow_pickle=False), labelled)
+            before = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path}: damaged ({error}); remove it") from error
-        if not same:
+        if np.array_equal(before, labelled):
+            return
+        if not np.array_equal(before, labelled[: len(before)]):
             raise UserError(
                 f"{path}: other images are labelled now; put the data back as they were"
             )
-        return
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data, runs
+from gan_common.cli import images
 from gan_common.errors import UserError
 from ssgan_tf.config import Config, Flags, parse_sweep, resolve, resumed
 from ssgan_tf.distribute import Follower, agreement, cluster, make_strategy
@@ -51,16 +52,23 @@ def _main(argv: Sequence[str]) -> int:
         return sweep.sweep(given, parse_sweep(numbers), seeds or 1)
     if seeds is not None:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
-    return train(resumed(given) if "resume" in given else resolve(given))
+    return train(resumed(given), None) if "resume" in given else train(resolve(given), given)
 
 
-def train(config: Config) -> int:
+def train(config: Config, given: dict | None = None) -> int:
     """Train by `config` and measure the result.
+
+    Args:
+        config: of the run.
+        given: what it was made of; a folder turns out to be gray or in color only when it is read, and the
+            presets have other values for gray images.
 
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
     """
-    dataset = data.load(config.dataset, config.data_dir, config.image_size)
+    dataset = images.load(config)
+    if given is not None and dataset.listing is not None:
+        config = resolve(given, gray=dataset.image_shape[-1] == 1)
     parts = divide(dataset, config)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
     total_steps = config.steps or config.epochs * steps_per_epoch
@@ -85,7 +93,6 @@ def train(config: Config) -> int:
         return follow(gan, parts, config, strategy, total_steps)
     if config.resume:
         run = runs.Run(Path(config.resume))
-        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "ssgan_tf", dataset)
     keep_labelled(run.folder / "labelled.npy", parts.labelled)
@@ -118,6 +125,7 @@ def train(config: Config) -> int:
     )
     if config.resume:
         print(f"going on after step {recorder.restore()}")
+        images.keep(run, dataset, config)
     with recorder:
         fit(gan, parts, config, recorder, strategy)
     if not recorder.finished:  # another worker was told to stop

@@ -72,6 +72,8 @@ def label_split(y: np.ndarray, labels: int | str, seed: int) -> tuple[np.ndarray
 def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold a validation part out of the training part, each class by its share.
 
+    Each class keeps a row at least.
+
     Args:
         y: labels, (N,).
         count: size of the validation part, 1 to N - 1.
@@ -82,12 +84,22 @@ def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
 
     Raises:
         ValueError: `count` out of range.
+        UserError: so many would leave a class without a label.
     """
     if not 0 < count < len(y):
         raise ValueError(f"count must be from 1 to {len(y) - 1}. Received: count={count}")
-    sizes = np.unique(y, return_counts=True)[1]
+    classes, sizes = np.unique(y, return_counts=True)
+    most = len(y) - len(classes)
+    if count > most:
+        raise UserError(
+            f"a validation part of {count:,} leaves one of the {len(classes):,} classes without a label, "
+            f"class {classes[sizes.argmin()]} of {sizes.min()} first; give at most {most}"
+        )
     counts, remainders = np.divmod(sizes * count, len(y))
     # Largest remainder: the rows that rounding down left over go to the classes that lost most.
-    counts[np.argsort(-remainders, kind="stable")[: count - counts.sum()]] += 1
+    order = np.argsort(-remainders, kind="stable")
+    while left := count - counts.sum():
+        with_room = order[counts[order] < sizes[order] - 1]
+        counts[with_room[:left]] += 1
     chosen = _first_of_each_class(y, counts, _random_order(len(y), seed, purpose=1))
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
