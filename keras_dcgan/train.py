@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data
-from gan_common.cli import length
+from gan_common.cli import images, length
 from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
 from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
 
@@ -48,7 +48,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
     """
-    dataset = data.load(config.dataset, config.data_dir, config.image_size)
+    dataset = images.load(config)
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
     is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
@@ -78,7 +78,6 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
         return 128 + counting.interrupted if counting.interrupted else 0
     if config.resume:
         run = runs.Run(Path(config.resume))
-        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
@@ -101,6 +100,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     )
     if config.resume:
         recorder.restore()
+        images.keep(run, dataset, config)
     with recorder:
         if config.resume:
             config = resume.go_on(run, recorder, config, typed)

@@ -214,8 +214,12 @@ NOT_OF_BASELINE = (
 )
 
 
-def resolve(given: dict) -> Config:
+def resolve(given: dict, gray: bool | None = None) -> Config:
     """The configuration of what was typed: explicit values, tricks, the preset's, the defaults.
+
+    Args:
+        given: what was typed.
+        gray: whether the images are; by default what is known of the data set's name.
 
     Raises:
         UserError: on a combination that makes no sense, or when --from names no run.
@@ -223,7 +227,8 @@ def resolve(given: dict) -> Config:
     of_networks = [n for n in OF_NETWORKS if n != "tricks" or not given.get("baseline")]
     begun = cli.started_from(Config, given, of_networks)
     preset, dataset = begun.get("preset", "fast"), given.get("dataset", "mnist5k")
-    gray = dataset in GRAY
+    if gray is None:
+        gray = dataset in GRAY
     values = {**PRESETS[preset], **({} if gray else COLOR[preset])}
     all_labels = dataset.startswith("folder:")
     values["labels"] = "all" if all_labels else LABELS.get(dataset, DEFAULT_LABELS)

@@ -36,13 +36,16 @@ class Parts:
 def divide(dataset: data.Dataset, config: Config) -> Parts:
     """Choose by `config.seed` which images are for validation, and which labels are seen.
 
-    Each class keeps an image to learn from, whatever the size of the validation part.
+    Each class keeps an image to learn from, whatever the size of the validation part.  Images that came to a
+    folder after the run began are never for validation; their labels are seen where all are.
 
     Raises:
         UserError: labels that are not there, or not divisible by the classes; too many validation images.
     """
     x, y = dataset.x_train, dataset.y_train
-    kept, held = _validation(y, config)
+    listing = dataset.listing
+    began = len(y) if listing is None else listing.began
+    kept, held = _validation(y[:began], config)
     pool: np.ndarray | data.Rows | None = dataset.x_unlabelled
     # A run that is older than defaults by data set has None: 100, or all where there is a pool.
     labels = config.labels or (DEFAULT_LABELS if pool is None else "all")
@@ -53,7 +56,11 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
         equal=config.label_shares == "equal",
         class_names=dataset.class_names,
     )
+    new = np.arange(began, len(y))
     labelled = kept[seen_labels]
+    if labels == "all":
+        labelled = np.concatenate([labelled, new])
+    kept = np.concatenate([kept, new])
     if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
         pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
         seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
@@ -79,7 +86,7 @@ def _validation(y: np.ndarray, config: Config) -> tuple[np.ndarray, np.ndarray]:
         )
     if not count:
         return np.arange(len(y)), np.arange(0)
-    return data.validation_split(y, count, config.seed, keep=1)
+    return data.validation_split(y, count, config.seed)
 
 
 def label_shares(parts: Parts, num_classes: int) -> np.ndarray | None:
@@ -98,17 +105,21 @@ def tell_shares(shares: np.ndarray, class_names: Sequence[str]) -> str:
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:
-    """Save which images' labels are seen, or check that a resumed run sees those it began with."""
+    """Save which images' labels are seen, or check that a resumed run sees those it began with.
+
+    Images that came to a folder since have the last indices.
+    """
     if path.exists():
         try:
-            same = np.array_equal(np.load(path, allow_pickle=False), labelled)
+            before = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path}: damaged ({error}); remove it") from error
-        if not same:
+        if np.array_equal(before, labelled):
+            return
+        if not np.array_equal(before, labelled[: len(before)]):
             raise UserError(
                 f"{path}: other images are labelled now; put the data back as they were"
             )
-        return
 
     def write(temporary: Path) -> None:
         with open(temporary, "wb") as file:  # given a name, NumPy would add .npy to it

@@ -78,4 +78,5 @@ def _run_once(folder: Path, flags: dict) -> int:
     started = any(folder.glob("checkpoints/step-*"))
     if started:
         return train.train(resumed({"resume": str(folder)}))
-    return train.train(resolve({**flags, "run_dir": str(folder)}))
+    flags = {**flags, "run_dir": str(folder)}
+    return train.train(resolve(flags), flags)

@@ -18,13 +18,13 @@ and a --run_dir on a shared disk.
 
 import dataclasses
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data, runs
-from gan_common.cli import length
+from gan_common.cli import images, length
 from gan_common.errors import UserError
 from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
 from ssgan_tf.config import LEAST_INTERVAL, Config, Flags, parse_sweep, resolve, resumed
@@ -65,15 +65,19 @@ def _main(argv: Sequence[str]) -> int:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
     if "resume" in given:
         return train(resumed(given), typed=given)
-    return train(resolve(given))
+    return train(resolve(given), given=given)
 
 
-def train(config: Config, typed: Collection[str] = ()) -> int:
+def train(
+    config: Config, typed: Collection[str] = (), given: Mapping[str, Any] | None = None
+) -> int:
     """Train by `config` and measure the result.
 
     Args:
         config: resolved, or of a run that is resumed.
         typed: names of the fields that were typed beside --resume.
+        given: what a new run's was made of; a folder turns out to be gray or in color only when it is read,
+            and the presets have other values for gray images.
 
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
@@ -82,7 +86,9 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     line = expected(config)
     if line and is_first and not config.resume:
         print(line, flush=True)
-    dataset = data.load(config.dataset, config.data_dir, config.image_size)
+    dataset = images.load(config)
+    if given is not None and dataset.listing is not None:
+        config = resolve(dict(given), gray=dataset.image_shape[-1] == 1)
     parts = divide(dataset, config)
     shares = label_shares(parts, dataset.num_classes)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
@@ -116,7 +122,6 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
         return follow(gan, parts, config, strategy, total_steps)
     if config.resume:
         run = runs.Run(Path(config.resume))
-        run.check_dataset(dataset)
     else:
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "ssgan_tf", dataset)
     keep_labelled(run.folder / "labelled.npy", parts.labelled)
@@ -148,6 +153,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     )
     if config.resume:
         recorder.restore()
+        images.keep(run, dataset, config)
     with recorder:
         if config.resume:
             config = resume.go_on(run, recorder, config, typed)

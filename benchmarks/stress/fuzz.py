@@ -10,6 +10,7 @@ with the smallest input that raises it, and ends the run with status 1.
 import copy
 import dataclasses
 import gzip
+import io
 import json
 import pickle
 import struct
@@ -26,11 +27,12 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
+from PIL import Image
 
 from benchmarks.experiments import running
 from gan_common import cli
 from gan_common.cli import flag
-from gan_common.data import readers
+from gan_common.data import decode, label_list, readers
 from gan_common.errors import UserError
 
 EXAMPLES = 200  # in a round of one target
@@ -149,6 +151,19 @@ def _pickled() -> st.SearchStrategy[bytes]:
     return st.builds(pickle.dumps, batch, st.integers(0, 5))
 
 
+def _image_files() -> list[bytes]:
+    """A small image of 16 levels in each format."""
+    image = Image.fromarray(np.arange(0, 256, dtype=np.uint8).reshape(16, 16))
+    deep = Image.fromarray(np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16))
+    kinds = decode.FORMATS if decode.HAS_AVIF else decode.FORMATS[:-1]
+    written = [*((image, kind) for kind in kinds), (deep, "PNG"), (deep, "TIFF")]
+    found = []
+    for picture, kind in written:
+        picture.save(file := io.BytesIO(), kind)
+        found.append(file.getvalue())
+    return found
+
+
 # --------------------------------------------------------------------------------- targets
 
 
@@ -213,6 +228,21 @@ def make_targets(root: Path) -> dict[str, Target]:
         whole.append((folder / "train_32x32.mat").read_bytes())
     targets["mat"].contents = st.one_of(*map(altered, whole))
 
+    # a person's images, of each kind that Pillow writes, and a list of their labels
+    add(
+        "image",
+        "a.png",
+        lambda folder: decode.read_picture(folder / "a.png", 8),
+        st.one_of(*map(altered, _image_files())),
+    )
+    listed = b'file,label\r\na.png,cat\r\n"b, c.png","a ""dog"""\r\n'
+    add(
+        "labels.csv",
+        "labels.csv",
+        lambda folder: label_list.read_labels(folder / "labels.csv", ["a.png", "b, c.png"]),
+        altered(listed),
+    )
+
     # configurations and what a run says of its data
     from keras_dcgan import config as dcgan
     from ssgan_tf import config as ssgan
@@ -227,15 +257,22 @@ def make_targets(root: Path) -> dict[str, Target]:
         )
     import gan_common.quiet  # noqa: F401
     from gan_common import runs
-    from gan_common.runs import checkpoints, recorder
+    from gan_common.runs import checkpoints, images, recorder
 
-    sound = {"image_shape": [8, 8, 1], "class_names": ["a", "b"], "pictures": 9}
+    sound_dataset = {"image_shape": [8, 8, 1], "class_names": ["a", "b"], "pictures": 9}
     add(
         "dataset.json",
         "dataset.json",
         lambda folder: runs.Run(folder).dataset_facts(),
-        altered_json(sound),
+        altered_json(sound_dataset),
     )
+    listing = {"train": ["a", "b"], "test": [], "began": 1, "channels": 1, "bits": None}
+
+    def read_listing(folder: Path) -> None:
+        (folder / "dataset.json").write_text(json.dumps(sound_dataset))
+        images.read_listing(runs.Run(folder))
+
+    add("images.json", "images.json", read_listing, altered_json(listing))
     rows = b"step,epoch,seconds,d_loss\r\n20,1.0,0.5,1.25\r\n40,2.0,1.0,1.5\r\n"
     add("metrics.csv", "metrics.csv", lambda folder: runs.Run(folder).rows(), altered(rows))
 

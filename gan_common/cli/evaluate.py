@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import data, files
+from gan_common.cli import images
 from gan_common.cli.flags import flag, parse
 from gan_common.cli.saved import saved
 from gan_common.runs.run import Run
@@ -16,6 +17,7 @@ class Options:
     """The flags of `evaluate`."""
 
     run_dir: str | None = flag(None, "the run's folder")
+    dataset: str | None = flag(None, "folder:PATH, if the run's folder of images has moved")
     data_dir: str | None = flag(None, "folder with the data set's files, if they have moved")
     checkpoint: str = flag("last", "which one is measured", ("last", "best"))
     json: str | None = flag(None, "file that the numbers are also written to")
@@ -43,11 +45,12 @@ def command(
     """
     options = options_class(**parse(options_class, argv, usage))
     config: Any = saved(config_class, options.run_dir)
-    dataset = data.load(config.dataset, options.data_dir or config.data_dir, config.image_size)
+    run = Run(Path(str(options.run_dir)))
+    config = images.moved(config, str(options.run_dir), options.dataset, options.data_dir)
+    dataset = images.load_of(run, config)
 
     import gan_common.quiet  # noqa: F401
 
-    run = Run(Path(str(options.run_dir)))
     facts = (dataset.image_shape, dataset.num_classes)
     networks = restore(run, config, *facts, options.checkpoint)
     if first is not None:

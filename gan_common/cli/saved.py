@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gan_common.cli.flags import base_type, flag_name
+from gan_common.cli.images import moved
+from gan_common.cli.training import TrainingConfig
 from gan_common.errors import UserError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
+C = TypeVar("C", bound=TrainingConfig)
 
 
 def from_json(config_class: type[T], path: Path) -> T:
@@ -82,7 +85,7 @@ def saved(config_class: type[T], run_dir: str | None, title: str = "--run_dir") 
     return from_json(config_class, path)
 
 
-def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
+def resumed(config_class: type[C], given: Mapping[str, Any]) -> C:
     """The saved configuration of `given["resume"]`, with what a person may change on resuming.
 
     Raises:
@@ -95,6 +98,7 @@ def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
         )
     config = saved(config_class, given["resume"], "--resume")
     fields = {field.name: field for field in dataclasses.fields(config_class)}
+    config = moved(config, given["resume"], given.get("dataset"), given.get("data_dir"))
     changed = {name: v for name, v in given.items() if fields[name].metadata["on_resume"]}
     for name, value in given.items():
         if name not in changed and getattr(config, name) != value:
@@ -103,6 +107,7 @@ def resumed(config_class: type[T], given: Mapping[str, Any]) -> T:
                 f"not {value!r}; leave --{flag_name(fields[name])} out, or begin a new run with its "
                 f"weights by --from {given['resume']}"
             )
+    changed = {name: v for name, v in changed.items() if name not in ("dataset", "data_dir")}
     return dataclasses.replace(config, **changed)
 
 

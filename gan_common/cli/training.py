@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from gan_common import data
 from gan_common.cli.flags import flag
 
 
@@ -13,15 +14,26 @@ class TrainingConfig:
         "mnist5k",
         "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, shapes:perspective, "
         "shapes:structure or folder:PATH",
+        on_resume=True,
     )
     data_dir: str | None = flag(
-        None, "folder with the data set's files (else $GAN_DATA_DIR)", on_resume=True
+        None,
+        "folder with the data set's files (else $GAN_DATA_DIR); beside --resume also where the images of "
+        "folder:PATH lie now",
+        on_resume=True,
     )
     image_size: int | None = flag(
         None,
         "height and width in pixels (default: the data's own, 32 for folder:)",
         lower=8,
         upper=1024,
+    )
+    fit: str = flag(
+        "crop",
+        "images of folder: that are not square lose their sides, get bars in their edges' mean color, or "
+        "change their shape",
+        choices=data.FITS,
+        since="0.3",
     )
     preset: str | None = flag(None, "networks and hyper-parameters that belong together")
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")

@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_common import shapes
 from gan_common.data import openmoji
-from gan_common.data.pictures import INDEXED_FROM, read_folder, resize
+from gan_common.data.pictures import FITS, INDEXED_FROM, Listing, read_folder, resize
 from gan_common.data.publishers import DIGITS, PUBLISHED, check_folder, download, find
 from gan_common.data.splits import _first_of_each_class, _random_order
 from gan_common.errors import UserError
@@ -31,7 +31,8 @@ class Dataset:
         class_names: one per label.
         x_unlabelled: images without any label, or None; only `folder:` data sets can have them.
         notes: what a reader of results should know, each on one line: where the files lay, which
-            images were skipped.
+            images were left out.
+        listing: of `folder:`, which images these are.
     """
 
     x_train: np.ndarray
@@ -44,6 +45,7 @@ class Dataset:
     name: str
     x_unlabelled: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    listing: Listing | None = None
 
 
 # The three families of `gan_common.shapes` together, and each alone.
@@ -63,6 +65,8 @@ def load(
     image_size: int | None = None,
     fetch: Callable[[str, str, str], str] | None = None,
     indexed_from: float = INDEXED_FROM,
+    fit: str = "crop",
+    known: Listing | None = None,
 ) -> Dataset:
     """Load a data set by name.
 
@@ -80,6 +84,9 @@ def load(
         image_size: height and width in pixels, by default the data's own, 32 for `openmoji` and `folder:`.
         fetch: `fetch(url, hash, folder under the Keras home) -> path`; by default Keras's download.
         indexed_from: of `folder:`, how many images are worth an index on the disk.
+        fit: of `folder:`, what becomes of an image that is not square: crop, pad or stretch; those of the
+            others are square.
+        known: of `folder:`, the images that a run began with, see `read_folder`.
 
     Raises:
         UserError: an unknown name, nothing found (each place that was tried is named), a damaged
@@ -88,9 +95,14 @@ def load(
     check_name(name)
     if image_size is not None and (isinstance(image_size, bool) or image_size < 1):
         raise UserError(f"image_size must be 1 pixel or more. Received: image_size={image_size!r}")
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}. Received: fit={fit!r}")
     check_folder("--data_dir", data_dir)
     if name.startswith("folder:"):
-        return _folder(name, image_size or 32, indexed_from)
+        path = name.removeprefix("folder:")
+        read = read_folder(path, image_size or 32, indexed_from, fit, known)
+        more = {"x_unlabelled": read.x_unlabelled, "notes": read.notes, "listing": read.listing}
+        return _dataset(name, read[:4], read.class_names, **more)
     if name == "openmoji":
         return _openmoji(image_size or 32)
     if name == "mnist5k":
@@ -152,9 +164,3 @@ def _openmoji(size: int) -> Dataset:
     train, test = (part[_random_order(len(part), seed=0, purpose=4)] for part in openmoji.splits())
     arrays = images[train], labels[train], images[test], labels[test]
     return _dataset("openmoji", arrays, openmoji.CLASSES, notes=(openmoji.CREDIT,))
-
-
-def _folder(name: str, image_size: int, indexed_from: float) -> Dataset:
-    read = read_folder(name.removeprefix("folder:"), image_size, indexed_from)
-    more = {"x_unlabelled": read.x_unlabelled, "notes": read.notes}
-    return _dataset(name, read[:4], read.class_names, **more)

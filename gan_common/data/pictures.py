@@ -1,36 +1,50 @@
 """A person's own folder of images, of any size and kind, as arrays of one size.
 
-A folder can hold anything, so an image that cannot be read is skipped and counted; only when more
-than 1% are bad does reading stop.  Names are shown quoted, so that each message stays on one line.
+A folder can hold anything, so an image that cannot be read is left out and told; only when too many are
+bad does reading stop.  Names are shown quoted, so that each message stays on one line.
 """
 
 import hashlib
-import itertools
 import os
-import stat
 import sys
-import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from gan_common.data import index
-from gan_common.errors import UserError, one_line
+from gan_common.data import index, layout
+from gan_common.data.decode import EXTENSIONS, FITS, read_picture
+from gan_common.data.decoder import PROGRESS_EVERY, Decoder, Memory, named, new_images
+from gan_common.errors import UserError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg")
-# By content, not by name: what the web serves as .jpg is often one of these.  A closed list, since
-# some of Pillow's other formats start programs.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-MAX_BAD_SHARE = 0.01
-PROGRESS_EVERY = 2_000
+__all__ = [
+    "EXTENSIONS", "FITS", "INDEXED_FROM", "PROGRESS_EVERY", "Listing", "PictureFolder", "read_folder",
+    "read_picture", "resize",
+]  # fmt: skip
+
 INDEXED_FROM = 2_000  # images: so many are decoded once, into an index, and not at every start
 
 
+class Listing(NamedTuple):
+    """Which images of a folder a run has, by names relative to it, and how they were decoded.
+
+    Attributes:
+        train, test: in the arrays' order; None where that is not known.
+        began: how many of the first training images the run began with.
+        channels: 1 or 3.
+        bits: of 16-bit samples; None where there were none.
+    """
+
+    train: tuple[str, ...] | None
+    test: tuple[str, ...] | None
+    began: int
+    channels: int
+    bits: int | None
+
+
 class PictureFolder(NamedTuple):
-    """What `read_folder` returns: uint8 (N, size, size, 3), int32 (N,), names, remarks."""
+    """What `read_folder` returns: uint8 (N, size, size, 1 or 3), int32 (N,), names, remarks."""
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -39,222 +53,165 @@ class PictureFolder(NamedTuple):
     x_unlabelled: np.ndarray | None
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray to 8 bits; Pillow's own conversion would clip at 255."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray(((np.asarray(image).astype(np.uint32) + 128) // 257).astype(np.uint8))
-
-
-def read_picture(path: str | Path, size: int) -> np.ndarray:
-    """One image as uint8 (size, size, 3) RGB.
-
-    EXIF orientation is applied, the largest centred square is taken and resized by Lanczos's
-    filter, transparency is laid on white; 16-bit gray is scaled, an animation is its first frame.
-
-    Raises:
-        UserError: with the reason on one line, without the path.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise UserError("not a regular file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # Raised by the size in the header, before anything is decoded.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
-                file.draft(None, (2 * size, 2 * size))  # a JPEG decodes at a fraction of its size
-                file.load()
-                image = _upright(_to_8_bit(file))
-                transparent = image.has_transparency_data
-                image = image.convert("RGBA" if transparent else "RGB")
-                image = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-                if transparent:
-                    white = Image.new("RGBA", image.size, "white")
-                    image = Image.alpha_composite(white, image).convert("RGB")
-                return np.asarray(image)
-    except UserError:
-        raise
-    except UnidentifiedImageError as error:
-        raise UserError("not an image") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = f"{(Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} million pixels"
-        raise UserError(f"more than {limit}, shrink it first") from error
-    except FileNotFoundError as error:
-        raise UserError("no such file, or a link to none") from error
-    except Exception as error:
-        reason = error.strerror if isinstance(error, OSError) and error.errno else one_line(error)
-        raise UserError(reason) from error
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:
-        return image  # a broken EXIF block says nothing about the pixels
-
-
-def _scan(folder: Path) -> tuple[list[str], list[str], int]:
-    """Names of the images and of the folders in `folder`, and how many other files there are."""
-    try:
-        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    except OSError as error:
-        raise UserError(f"folder {str(folder)!r} cannot be read: {error.strerror}") from error
-    folders = [name for name in names if os.path.isdir(folder / name)]
-    files = sorted(set(names) - set(folders))
-    pictures = [name for name in files if name.lower().endswith(EXTENSIONS)]
-    return pictures, folders, len(files) - len(pictures)
-
-
-def _list(root: Path) -> tuple[dict[str, list[str]], int]:
-    """Class name → relative image names; a flat folder is the one class "all"."""
-    if not root.is_dir():
-        what = "is not a folder" if os.path.lexists(root) else "does not exist"
-        raise UserError(f"image folder {str(root)!r} {what}; give folder:PATH an existing folder")
-    pictures, folders, others = _scan(root)
-    classes = {}
-    for name in folders:
-        inside, _, other = _scan(root / name)
-        classes[name] = [f"{name}/{picture}" for picture in inside]
-        others += other
-    kinds = ", ".join(f"*{extension}" for extension in EXTENSIONS)
-    if pictures:
-        mixed = [name for name in folders if classes[name]]
-        if mixed:
-            raise UserError(
-                f"{str(root)!r} holds images ({pictures[0]!r}) beside folders of images "
-                f"({mixed[0]!r}); move the images into a class folder of their own"
-            )
-        return {"all": pictures}, others
-    empty = [name for name in folders if not classes[name]]
-    if not folders or len(empty) == len(folders):
-        raise UserError(f"{str(root)!r} holds no images ({kinds}), nor do its folders; add some")
-    if empty:
-        raise UserError(
-            f"class folder {empty[0]!r} in {str(root)!r} holds no images ({kinds}); "
-            "add some, or remove the folder"
-        )
-    return classes, others
+    listing: Listing
 
 
 def _order(name: str) -> bytes:
     return hashlib.sha256(os.fsencode(name)).digest()
 
 
-def new_images(count: int, size: int, channels: int) -> np.ndarray:
-    """Room for uint8 (count, size, size, channels), if this computer has it.
+class _Parts(NamedTuple):
+    """(name, label) of each image, in the arrays' order."""
 
-    Raises:
-        UserError: it needs more than the physical memory.
-    """
-    needed = count * size * size * channels
-    known = hasattr(os, "sysconf")  # Windows has none
-    if known and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
-        raise UserError(
-            f"{count:,} images of {size}×{size} need {needed / 1e9:.0f} GB of memory, more than "
-            "there is; give a smaller --image_size or fewer images"
-        )
-    return np.empty((count, size, size, channels), np.uint8)
+    train: list[tuple[str, int]]
+    test: list[tuple[str, int]]
 
 
-def _decode(
-    root: Path, names: list[str], size: int, put: Callable[[np.ndarray], object]
-) -> tuple[list[int], list[str]]:
-    """Call `put` with each image (size, size, 3) that can be read; which, and what of the others.
-
-    Raises:
-        UserError: more than 1% bad images.
-    """
-    good, bad = [], []
-    for number, name in enumerate(names):
-        try:
-            picture = read_picture(root / name, size)
-        except UserError as error:
-            bad.append(f"{name!r} ({error})")
-            if len(bad) > MAX_BAD_SHARE * len(names):
-                raise UserError(
-                    f"{str(root)!r}: more than {MAX_BAD_SHARE:.0%} of its {len(names):,} images "
-                    f"are bad, mend or remove them: {', '.join(bad[:3])}"
-                ) from error
-        else:
-            put(picture)
-            good.append(number)
-        if len(names) > PROGRESS_EVERY and (number + 1) % PROGRESS_EVERY == 0:
-            done = f"{number + 1:,} of {len(names):,} images read"
-            print(f"{str(root)!r}: {done}, {len(bad)} skipped", file=sys.stderr, flush=True)
-    return good, bad
+def _divide(found: layout.Layout, known: Listing | None) -> _Parts:
+    """Which images are for the test: the person's own choice, those that were, or a tenth of each class."""
+    train, test = [], []
+    for label, names in enumerate(found.classes.values()):
+        names = sorted(names, key=_order)
+        held_out = max(1, (len(names) + 5) // 10) if len(names) > 1 else 0
+        if found.test is not None:
+            held_out = 0
+        test += [(name, label) for name in names[:held_out]]
+        train += [(name, label) for name in names[held_out:]]
+    for label, name in enumerate(found.classes):
+        test += [(image, label) for image in (found.test or {}).get(name, [])]
+    train, test = (sorted(part, key=lambda item: _order(item[0])) for part in (train, test))
+    if known is None or known.train is None or known.test is None:
+        return _Parts(train, test)
+    # What was trained on stays so, and in its order; what is new is never for the test.
+    labels = dict([*train, *test])
+    was_train = [(name, labels[name]) for name in known.train if name in labels]
+    was_test = [(name, labels[name]) for name in known.test if name in labels]
+    old = {name for name, _ in (*was_train, *was_test)}
+    chosen = {name for names in (found.test or {}).values() for name in names}
+    new = [item for item in (*train, *test) if item[0] not in old]
+    new.sort(key=lambda item: _order(item[0]))
+    return _Parts(
+        was_train + [item for item in new if item[0] not in chosen],
+        was_test + [item for item in new if item[0] in chosen],
+    )
 
 
 def read_folder(
-    path: str | Path, size: int = 32, indexed_from: float = INDEXED_FROM
+    path: str | Path,
+    size: int = 32,
+    indexed_from: float = INDEXED_FROM,
+    fit: str = "crop",
+    known: Listing | None = None,
 ) -> PictureFolder:
-    """Read PATH/<class>/*.png|jpg|jpeg, or PATH/*.png|jpg|jpeg as the one class "all".
+    """Read a folder of images in one of the layouts of `gan_common.data.layout`.
 
-    A tenth of each class, at least one image if it has two, is the test part.  Parts and order
-    follow from a hash of each image's name relative to PATH: the same on every machine.
-    A folder `unlabelled` beside class folders is no class: its images become `x_unlabelled`.
+    Where the person has no test folder, a tenth of each class, at least one image if it has two, is the
+    test part.  Parts and order follow from a hash of each image's name relative to PATH: the same on
+    every machine.  The images have one channel where all of them are gray.
 
     A folder of `indexed_from` images or more goes through an index (`gan_common.data.index`): its arrays
     are `np.memmap`s of it, read in place and read-only.
+
+    What is left out, and what else is not plain to see, is told on stderr.
 
     Args:
         path: the folder.
         size: height and width of the result, in pixels.
         indexed_from: how many images are worth an index; infinity makes none.
+        fit: see `gan_common.data.decode.read_picture`.
+        known: of a run that began with this folder: its images keep their parts and their order, images
+            that are new come after them and are trained on, channels and bits stay.
 
     Raises:
-        UserError: no folder, no images, an empty class, or more than 1% bad images.
+        UserError: no folder, no images, an empty class, a layout that is not plain, or more bad images than
+            `bad_allowed`.
     """
     root = Path(path).expanduser()
-    classes, others = _list(root)
-    unlabelled = classes.pop("unlabelled", []) if len(classes) > 1 else []
-    train, test = [], []
-    for label, names in enumerate(classes.values()):
-        names = sorted(names, key=_order)
-        held_out = max(1, (len(names) + 5) // 10) if len(names) > 1 else 0
-        test += [(name, label) for name in names[:held_out]]
-        train += [(name, label) for name in names[held_out:]]
-    train, test = (sorted(part, key=lambda item: _order(item[0])) for part in (train, test))
-    files = train + test + [(name, -1) for name in sorted(unlabelled, key=_order)]
+    found = layout.arrange(root)
+    train, test = _divide(found, known)
+    pool = sorted(found.pool or [], key=_order)
+    labels_of_all = [*(label for _, label in train + test), *(-1 for _ in pool)]
+    names = [*(name for name, _ in train + test), *pool]
+    bits = None if known is None else known.bits
+    decode = Decoder(root, names, size, fit, bits)
 
-    names = [name for name, _ in files]
-    found = None
-    if len(files) >= indexed_from:
-        found = index.through_index(root, names, size, lambda put: _decode(root, names, size, put))
-    if found is None:
-        images, filled = new_images(len(files), size, 3), itertools.count()
-        good, bad = _decode(root, names, size, lambda one: images.__setitem__(next(filled), one))
+    def usable(facts: dict[str, Any]) -> bool:
+        return bits is None or facts["bits"] in (None, bits)
+
+    read = None
+    if len(names) >= indexed_from:
+        read = index.through_index(root, names, size, fit, decode, usable)
+    if read is None:
+        memory = Memory(len(names), size)
+        good, facts = decode(memory)
+        images = memory.images[: len(good)]
     else:
-        images, good, bad = found
+        images, good, facts = read
+    if known is not None and known.channels > images.shape[-1]:
+        images = np.broadcast_to(images, (*images.shape[:-1], known.channels), subok=True)
 
-    labels = np.array([files[number][1] for number in good], np.int32)
-    a, b = np.searchsorted(good, [len(train), len(train) + len(test)])
-    class_names = tuple(os.fsencode(name).decode("utf-8", "replace") for name in classes)
+    labels = np.array([labels_of_all[number] for number in good], np.int32)
+    a, b = (int(n) for n in np.searchsorted(good, [len(train), len(train) + len(test)]))
+    left_out = _left_out(facts, len(names), found.others)
+    class_names = tuple(os.fsencode(name).decode("utf-8", "replace") for name in found.classes)
     for label, name in enumerate(class_names):
         if not (labels[:a] == label).any():
+            where = f"{str(root)!r}" if name == "all" else f"class folder {name!r} in {str(root)!r}"
             raise UserError(
-                f"class folder {name!r} in {str(root)!r} holds no readable image to train on; "
-                "add some, or remove the folder"
+                f"{where} holds no readable image to train on{left_out and f' ({left_out})'}; add some, "
+                "or remove the folder"
             )
-    notes = []
-    if bad:
-        listed = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
-        notes.append(f"{len(bad):,} of {len(files):,} images were skipped: {listed}")
-        print(f"{str(root)!r}: {notes[0]}", file=sys.stderr, flush=True)
-    if others:
-        kinds = ", ".join(EXTENSIONS)
-        notes.append(f"{others:,} files that are not {kinds} were left out")
+    notes = [*found.notes, *_remarks(facts, len(good), images.shape[-1], known), left_out]
+    if found.pool is not None:
+        pooled = layout.counted(len(good) - b, "image")
+        notes.append(f"{pooled} without a label, which only ssgan_tf learns from")
+    notes = [note for note in notes if note]
+    for note in notes:
+        print(f"{str(root)!r}: {note}", file=sys.stderr, flush=True)
+    kept = [names[number] for number in good]
+    listing = Listing(
+        train=tuple(kept[:a]),
+        test=tuple(kept[a:b]),
+        began=a if known is None or known.train is None else known.began,
+        channels=int(images.shape[-1]),
+        bits=facts.get("bits"),
+    )
     return PictureFolder(
         images[:a],
         labels[:a],
         images[a:b],
         labels[a:b],
-        images[b : len(good)] if unlabelled else None,
+        images[b:] if found.pool is not None else None,
         class_names,
         tuple(notes),
+        listing,
     )
+
+
+def _left_out(facts: dict[str, Any], count: int, others: dict[str, int]) -> str:
+    """What of the folder is not used, by reasons; "" where all is."""
+    parts = []
+    if bad := facts["bad"]:
+        parts.append(f"{len(bad):,} of {count:,} images, which are bad: {named(bad)}")
+    parts += [f"{number:,} {kind}" for kind, number in facts["kinds"].items()]
+    if others:
+        parts.append(layout.told(others))
+    return f"left out: {'; '.join(parts)}" if parts else ""
+
+
+def _remarks(facts: dict[str, Any], count: int, channels: int, known: Listing | None) -> list[str]:
+    """What of the pixels a person might not expect."""
+    remarks = []
+    colored, bits = facts["colored"], facts["bits"]
+    if 0 < colored < count / 2 and (known is None or known.channels == 1):
+        remarks.append(
+            f"{colored:,} of {count:,} images {'is' if colored == 1 else 'are'} in color "
+            f"({facts['first_colored']!r} first), so all have {channels} channels; without "
+            f"{'it' if colored == 1 else 'them'} the data set is gray"
+        )
+    if bits is not None and bits < 16:
+        remarks.append(f"the 16-bit files hold {bits} bits: {2**bits - 1:,} is taken for white")
+    return remarks
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:

@@ -99,32 +99,35 @@ def _by_share(sizes: np.ndarray, count: int) -> np.ndarray:
     return counts
 
 
-def validation_split(
-    y: np.ndarray, count: int, seed: int, keep: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
+def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Hold a validation part out of the training part, each class by its share.
+
+    Each class keeps a row at least.
 
     Args:
         y: labels, (N,).
         count: size of the validation part, 1 to N - 1.
         seed: which ones.
-        keep: rows that each class keeps whatever its share, if it has so many; the larger classes give more.
 
     Returns:
         (kept, held): sorted int64 indices that together are range(N); `held` has `count` of them.
 
     Raises:
-        ValueError: `count` out of range, or more than `keep` leaves.
+        ValueError: `count` out of range.
+        UserError: so many would leave a class without a label.
     """
     if not 0 < count < len(y):
         raise ValueError(f"count must be from 1 to {len(y) - 1}. Received: count={count}")
-    sizes = np.unique(y, return_counts=True)[1]
-    room = np.maximum(sizes - keep, 0)
-    if count > room.sum():
-        raise ValueError(f"keep={keep} leaves {room.sum()} rows. Received: count={count}")
-    counts = np.minimum(_by_share(sizes, count), room)
+    classes, sizes = np.unique(y, return_counts=True)
+    most = len(y) - len(classes)
+    if count > most:
+        raise UserError(
+            f"a validation part of {count:,} leaves one of the {len(classes):,} classes without a label, "
+            f"class {classes[sizes.argmin()]} of {sizes.min()} first; give at most {most}"
+        )
+    counts = np.minimum(_by_share(sizes, count), sizes - 1)
     while missing := count - counts.sum():
-        able = np.flatnonzero(counts < room)
+        able = np.flatnonzero(counts < sizes - 1)
         lacking = (sizes * count / len(y) - counts)[able]
         counts[able[np.argsort(-lacking, kind="stable")[:missing]]] += 1
     chosen = _first_of_each_class(y, counts, _random_order(len(y), seed, purpose=1))

@@ -4,6 +4,7 @@
         config.json      what the run was started with, and what was typed beside --resume since
         doctor.json      what was wrong and when, each change of state
         dataset.json     the images' shape and the class names, so that generating needs no data
+        images.json      of a folder: which of its images are trained on, and which are for the test
         metrics.csv      a row every few steps, means over the steps since the row before
         checkpoints/     step-00001234/: all variables and where the run stood; the last three and the best
         samples/*.png    one fixed set of latents over training, and samples.gif of them
@@ -35,6 +36,7 @@ from gan_common.runs import lock
 # files grow by the logarithm of a run's length.
 TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
 FOLDERS = ("checkpoints", "samples", "tensorboard")
+IMAGES = "images.json"  # see `gan_common.runs.images`
 
 
 class Run:
@@ -75,6 +77,8 @@ class Run:
                     "pictures": len(dataset.x_train),
                 }
                 files.write_json(folder / "dataset.json", facts)
+                if dataset.listing is not None:
+                    files.write_json(folder / IMAGES, dataset.listing._asdict())
                 files.write_json(folder / "config.json", {"package": package, **config})
         except UnicodeEncodeError as error:
             raise UserError(f"--run_dir {folder}: is no UTF-8 text; name another folder") from error
@@ -83,25 +87,6 @@ class Run:
                 f"--run_dir {folder}: cannot be made: {error.strerror}; name a folder you can write to"
             ) from error
         return cls(folder)
-
-    def check_dataset(self, dataset: Dataset) -> None:
-        """Refuse to go on with other images than the run began with.
-
-        Raises:
-            UserError: another size, other classes, or another number of training images.
-        """
-        shape, names = self.dataset_facts()
-        began = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
-        for what, then, now in (
-            ("images of", shape, dataset.image_shape),
-            ("the classes", tuple(names), dataset.class_names),
-            ("a number of training images of", began.get("pictures"), len(dataset.x_train)),
-        ):
-            if then is not None and then != now:
-                raise UserError(
-                    f"--resume {self.folder}: the run began with {what} {then}, the data now have "
-                    f"{now}; put the data back, or start a new run"
-                )
 
     def write_config(self, config: Mapping) -> None:
         """Write down how the run is to go on: its whole configuration, in place of the one that is there.
@@ -340,9 +325,11 @@ def _is_unused(folder: Path) -> bool:
         if path.name in FOLDERS and path.is_dir():
             if any(path.iterdir()):
                 return False
-        elif path.name not in ("dataset.json", lock.NAME) and not files.UNFINISHED.fullmatch(
-            path.name
-        ):
+        elif path.name not in (
+            "dataset.json",
+            IMAGES,
+            lock.NAME,
+        ) and not files.UNFINISHED.fullmatch(path.name):
             return False
     return True
 

@@ -1,6 +1,8 @@
 """The networks of every preset, the train step against the algorithm written out, whole runs."""
 
 import dataclasses
+import json
+import shutil
 
 import keras
 import numpy as np
@@ -622,6 +624,28 @@ def test_a_batch_larger_than_the_data_is_refused(picture_folder, tmp_path, capsy
     assert run_command(train, *flags) == 2
     assert "batch of 500 is larger than the data" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_may_move_and_grow_and_drawing_does_not_need_it(picture_folder, tmp_path, capsys):
+    run_dir, old, new = tmp_path / "run", tmp_path / "old", tmp_path / "new"
+    shutil.copytree(picture_folder, old)
+    flags = train_flags(old, run_dir, "--noevaluate", "--fit=pad")
+    assert run_command(train, *flags) == 0
+    shutil.move(old, new)
+    assert run_command(generate, "--run_dir", run_dir, "--count=4") == 0
+    assert run_command(train, "--resume", run_dir, "--epochs=3") == 2
+    assert "does not exist; give folder:PATH" in capsys.readouterr().err
+    Image.new("RGB", (20, 20), "red").save(new / "left" / "red.png")
+    assert run_command(train, "--resume", run_dir, "--epochs=3", f"--dataset=folder:{new}") == 0
+    out = capsys.readouterr().out
+    assert "1 image more than before" in out
+    assert f"from now on --dataset folder:{new}" in out
+    config = json.loads((run_dir / "config.json").read_text())
+    assert (config["dataset"], config["fit"]) == (f"folder:{new}", "pad")
+    old.mkdir()
+    shutil.move(new, old / "new")
+    assert run_command(evaluate, "--run_dir", run_dir, f"--data_dir={old}") == 0
+    assert "FID" in capsys.readouterr().out
 
 
 def test_too_few_pictures_to_measure_is_said_and_nothing_is_lost(tmp_path, capsys):

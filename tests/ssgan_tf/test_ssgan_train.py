@@ -157,6 +157,67 @@ def test_phases_of_a_training():
     assert train.phases(resolve({"labels_first": 0.0}), 1000) == ((0, 1.0),)
 
 
+def folder_data(count, began, pool=None):
+    """`count` images of alternating classes, of which a run began with the first `began`."""
+    x = np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    y = np.arange(count, dtype=np.int32) % 2
+    names = tuple(f"{i}.png" for i in range(count))
+    listing = data.Listing(names, (), began, 1, None)
+    return data.Dataset(
+        x, y, x, y, 2, (1, 1, 1), ("a", "b"), "folder:x", x_unlabelled=pool, listing=listing
+    )
+
+
+def test_of_a_folder_all_labels_are_seen_and_new_images_are_never_for_validation(tmp_path):
+    config = resolve({"dataset": "folder:x"})
+    first, more = (parts_of.divide(folder_data(n, 40), config) for n in (40, 50))
+    assert len(first.y_labelled) == 36
+    np.testing.assert_array_equal(more.x_validation, first.x_validation)
+    np.testing.assert_array_equal(more.labelled, [*first.labelled, *range(40, 50)])
+    np.testing.assert_array_equal(more.x_unlabelled[-10:, 0, 0, 0], np.arange(40, 50))
+    few = resolve({"dataset": "folder:x", "labels": "4"})
+    first, again = (parts_of.divide(folder_data(n, 40), few) for n in (40, 50))
+    np.testing.assert_array_equal(first.labelled, again.labelled)
+    assert len(again.x_unlabelled) == len(first.x_unlabelled) + 10
+
+
+def test_labels_that_came_later_are_kept_and_others_are_refused(tmp_path):
+    path = tmp_path / "labelled.npy"
+    parts_of.keep_labelled(path, np.array([1, 3]))
+    parts_of.keep_labelled(path, np.array([1, 3, 9]))
+    np.testing.assert_array_equal(np.load(path), [1, 3, 9])
+    for other in ([1, 3], [1, 4, 9], [1]):
+        with pytest.raises(UserError, match="other images are labelled now"):
+            parts_of.keep_labelled(path, np.array(other))
+
+
+def test_classes_of_a_single_image_keep_it():
+    x = np.zeros((12, 1, 1, 1), np.uint8)
+    y = np.arange(12, dtype=np.int32)
+    for labels, held in ((y, 0), (np.r_[y[:11], 0], 1), (y % 6, 1)):
+        dataset = data.Dataset(x, labels, x, labels, 12, (1, 1, 1), tuple("abcdefghijkl"), "x")
+        parts = parts_of.divide(dataset, resolve({"labels": "all"}))
+        assert len(parts.y_validation) == held
+        assert set(parts.y_labelled) == set(labels)
+
+
+def test_a_gray_folder_trains_as_gray_images_do(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        folder = tmp_path / "images" / "ab"[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (12, 12), np.uint8)).save(folder / f"{i}.png")
+    given = {"dataset": f"folder:{tmp_path / 'images'}", "validation_size": 4, "steps": 2}
+    run_dir = tmp_path / "run"
+    assert command("--labels=all", run_dir=run_dir, **given) == 0
+    config = cli.saved(Config, str(run_dir))
+    gray, color = (resolve({"dataset": name}) for name in ("mnist5k", "cifar10"))
+    assert config.augment == gray.augment != color.augment
+    assert runs.Run(run_dir).dataset_facts()[0] == (12, 12, 1)
+
+
 def test_pictures_in_a_file_are_divided_without_a_copy(tmp_path):
     x = np.memmap(tmp_path / "x", np.uint8, "w+", shape=(40, 1, 1, 1))
     x[:, 0, 0, 0] = np.arange(40)

@@ -107,6 +107,16 @@ def world(tmp_path_factory):
     write_pictures(world / "with an empty class" / "a", 3)
     (world / "with an empty class" / "b").mkdir()
     write_pictures(world / "a single class" / "a", 40)
+    for name in ("in one folder/x/a", "in one folder/x/b", "like a pool/a", "like a pool/unsorted"):
+        write_pictures(world / name, 3)
+    for name, text in (
+        ("other list", "id,breed\n"),
+        ("two labels", "file,label\n0.png,a\n0.png,b"),
+    ):
+        write_pictures(world / name, 3)
+        (world / name / "labels.csv").write_text(text)
+    write_pictures(world / "heic", 0)
+    (world / "heic" / "a.jpg").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0heic")
     for name, spoil in SPOILED.items():
         write_pictures(world / name / "a", 3)
         write_pictures(world / name / "b", 3, spoil)
@@ -221,6 +231,12 @@ FLAGS = [
     ("--dataset=folder:nothing", "holds no images"),
     ("--dataset=folder:beside", "move the images into a class folder of their own"),
     ("--dataset=folder:with{}an{}empty{}class", "class folder 'b'"),
+    ("--dataset=folder:in{}one{}folder", "name that one: folder:in one folder/x"),
+    ("--dataset=folder:like{}a{}pool", "is 'unsorted' in 'like a pool' a class, or the pool"),
+    ("--dataset=folder:other{}list", "begins with 'id,breed', and not with the line file,label"),
+    ("--dataset=folder:two{}labels", "line 3: '0.png' is 'b' here and 'a' above"),
+    ("--dataset=folder:heic", "1 HEIC: convert to JPEG or PNG first"),
+    ("--fit=zoom", "crop|pad|stretch"),
     ("--dataset=folder:truncated", "bad, mend or remove them: 'b/"),
     ("--dataset=folder:empty", "png' (not an image)"),
     ("--dataset=folder:text", "png' (not an image)"),
@@ -241,6 +257,8 @@ RESUMED = [
     ("--resume=PACKAGE --batch_size=16", "batch_size=8, not 16; leave --batch_size out"),
     ("--resume=PACKAGE --run_dir=new", "leave --run_dir out"),
     ("--resume=PACKAGE --data_dir=wrong{}shape", "(160, 28, 27)"),
+    ("--resume=PACKAGE --dataset=folder:flat", "has dataset='mnist', not 'folder:flat'"),
+    ("--resume=PACKAGE --fit=pad", "fit='crop', not 'pad'; leave --fit out"),
     ("--resume=PACKAGE{}without{}config", "no run here (no config.json)"),
     ("--resume=PACKAGE{}cut{}config", "restore the file, or start a new run"),
     ("--resume=PACKAGE{}listed{}config", "it is not a JSON object"),
@@ -274,6 +292,7 @@ DRAWN = [
     ("generate", "--run_dir=PACKAGE{}damaged{}checkpoints", "no checkpoint is sound"),
     ("evaluate", "", "--run_dir is missing"),
     ("evaluate", "--run_dir=PACKAGE --checkpoint=first", "last|best"),
+    ("evaluate", "--run_dir=PACKAGE --dataset=cifar10", "has dataset='mnist', not 'cifar10'"),
     ("evaluate", "--run_dir=PACKAGE --data_dir=absent", "'absent' is not a folder"),
     ("evaluate", "--run_dir=PACKAGE{}cut{}config", "cannot be read as this command's"),
     ("evaluate", "--run_dir=PACKAGE{}wider", "it has width=4, this run width=8"),
@@ -440,7 +459,7 @@ def odd_pictures(folder):
     Image.new("RGB", (1, 1)).save(folder / "one pixel.png")
     Image.new("CMYK", (20, 9)).save(folder / "cmyk.jpg")
     Image.new("P", (20, 9)).save(folder / "palette.png")
-    Image.fromarray(np.zeros((9, 9), np.uint16)).save(folder / "16 bit.png")
+    Image.fromarray(np.full((9, 9), 65535, np.uint16)).save(folder / "16 bit.png")
     frames = [Image.new("RGB", (9, 9), color) for color in ("red", "blue")]
     frames[0].save(folder / "moving.png", "GIF", save_all=True, append_images=frames[1:])
     exif = Image.Exif()
@@ -456,10 +475,14 @@ def test_odd_pictures_are_trained_on(world, capfd):
         odd_pictures(world / "odd" / name)
     loaded = data.load(f"folder:{world}/odd", None, 12)
     assert len(loaded.x_train) + len(loaded.x_test) == 18
-    assert loaded.notes == ()
+    (note,) = loaded.notes
+    assert note.startswith(
+        "2 of 18 images are in color ('été\\n☃/moving.png' first), so all have 3"
+    )
+    capfd.readouterr()
     flags = f"--dataset=folder:odd --run_dir=new{{}}\u2603/run --epochs=1 {TINY}"
     assert run(world, f"{DCGAN}.train", flags) == 0
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == f"'odd': {note}\n"
 
 
 def test_the_best_checkpoint_can_be_drawn_from(world):
@@ -492,4 +515,4 @@ def test_one_bad_picture_in_ten_thousand_is_skipped_with_the_tally(tmp_path, cap
     loaded = data.load(f"folder:{tmp_path}/all", None, 8)
     assert len(loaded.x_train) + len(loaded.x_test) == 10_000
     last = capfd.readouterr().err.splitlines()[-1]
-    assert last.endswith("1 of 10,001 images were skipped: 'bad.png' (not an image)")
+    assert last.endswith("left out: 1 of 10,001 images, which are bad: 'bad.png' (not an image)")

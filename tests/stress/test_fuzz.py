@@ -12,7 +12,7 @@ def targets(tmp_path_factory):
 
 NAMES = (
     *("idx", "npz", "pickle", "mat", "config of keras_dcgan", "config of ssgan_tf"),
-    *("dataset.json", "metrics.csv", "checkpoint"),
+    *("image", "labels.csv", "dataset.json", "images.json", "metrics.csv", "checkpoint"),
 )
 
 

@@ -441,29 +441,43 @@ def test_a_class_with_too_few_labels_is_named():
     refused("class 'dog' has 2", data.label_split, y, 8, 1, class_names=names)
 
 
-def test_each_class_can_keep_a_row():
+def test_each_class_keeps_a_row():
     y = np.repeat([0, 1, 2, 3], [1, 1, 2, 8])
-    _, held = data.validation_split(y, 6, 1)  # shares ½, ½, 1, 4: one class loses its only row
-    np.testing.assert_array_equal(np.bincount(y[held], minlength=4), [1, 0, 1, 4])
-    kept, held = data.validation_split(y, 6, 1, keep=1)
+    # Shares ½, ½, 1, 4; the first two have none to give, so that the largest class gives five.
+    kept, held = data.validation_split(y, 6, 1)
     np.testing.assert_array_equal(np.bincount(y[held], minlength=4), [0, 0, 1, 5])
     assert len(kept) == 6
-    with pytest.raises(ValueError, match=r"keep=1 leaves 8 rows\. Received: count=9"):
-        data.validation_split(y, 9, 1, keep=1)
+    with pytest.raises(
+        UserError, match="of 9 leaves one of the 4 classes without a label, class 0"
+    ):
+        data.validation_split(y, 9, 1)
 
 
 @settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6), draw=st.data())
 def test_validation_split_takes_each_class_by_its_share(sizes, draw):
     y = np.repeat(np.arange(len(sizes)), sizes)
-    if len(y) < 2:
+    most = len(y) - len(sizes)
+    if not most:
         return
-    count = draw.draw(st.integers(1, len(y) - 1))
+    count = draw.draw(st.integers(1, most))
     kept, held = data.validation_split(y, count, 0)
     assert len(held) == count
     np.testing.assert_array_equal(np.sort(np.concatenate([kept, held])), np.arange(len(y)))
+    taken = np.bincount(y[held], minlength=len(sizes))
+    assert np.all(taken < sizes)
     shares = np.array(sizes) * count / len(y)
-    assert np.all(np.abs(np.bincount(y[held], minlength=len(sizes)) - shares) < 1)
+    others = taken < np.array(sizes) - 1  # those that could have given more
+    assert np.all(taken[others] - shares[others] > -1)
+
+
+def test_validation_split_leaves_each_class_a_label():
+    y = np.array([0, 1, 2, 2, 2])
+    for seed in range(5):
+        _, held = data.validation_split(y, 2, seed)
+        np.testing.assert_array_equal(y[held], [2, 2])
+    refused("part of 3 leaves one of the 3 classes .* class 0 of 1 first; give at most 2",
+            data.validation_split, y, 3, 0)  # fmt: skip
 
 
 def test_validation_split_by_hand():

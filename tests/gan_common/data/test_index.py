@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from gan_common import data
-from gan_common.data import index, pictures
+from gan_common.data import decoder, index
 from gan_common.errors import UserError
 
 
@@ -32,13 +32,13 @@ def folder(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """The names of the images that are decoded, as they are."""
-    names, read = [], pictures.read_picture
+    names, read = [], decoder.read_picture
 
-    def note(path, size):
+    def note(path, *how):
         names.append(path.name)
-        return read(path, size)
+        return read(path, *how)
 
-    monkeypatch.setattr(pictures, "read_picture", note)
+    monkeypatch.setattr(decoder, "read_picture", note)
     return names
 
 
@@ -89,14 +89,13 @@ def test_a_folder_that_changed_is_decoded_anew_and_its_old_index_goes(folder, de
     assert len(list(cache.iterdir())) == 4
 
 
-def test_bad_pictures_are_left_out_and_named_every_time(folder, monkeypatch, decoded, capsys):
-    monkeypatch.setattr(pictures, "MAX_BAD_SHARE", 0.1)
+def test_bad_pictures_are_left_out_and_named_every_time(folder, decoded, capsys):
     (folder / "a" / "2.png").write_text("no")
     first, again = load(folder), load(folder)
     assert len(decoded) == 40
     assert first.notes == again.notes
-    assert first.notes == ("1 of 40 images were skipped: 'a/2.png' (not an image)",)
-    assert capsys.readouterr().err.count("1 of 40 images were skipped") == 2
+    assert first.notes == ("left out: 1 of 40 images, which are bad: 'a/2.png' (not an image)",)
+    assert capsys.readouterr().err.count("left out: 1 of 40 images") == 2
     kept = np.concatenate([again.x_train, again.x_test])[:, 0, 0, 0]
     assert set(kept) == set(range(40)) - {2}
     # The labels, a for the even ones, are those of the images that were kept.
@@ -104,8 +103,9 @@ def test_bad_pictures_are_left_out_and_named_every_time(folder, monkeypatch, dec
 
 
 def test_too_many_bad_pictures_leave_no_index(folder, cache):
-    (folder / "a" / "2.png").write_text("no")
-    with pytest.raises(UserError, match="more than 1% of its 40 images are bad"):
+    for i in (2, 4, 6, 8):
+        (folder / "a" / f"{i}.png").write_text("no")
+    with pytest.raises(UserError, match="4 of its 40 images are bad"):
         load(folder)
     assert not list(cache.iterdir())
 
@@ -138,14 +138,14 @@ def test_a_damaged_index_is_made_anew(damage, folder, decoded, cache):
 def test_an_interrupted_build_leaves_nothing_that_is_taken_for_an_index(
     folder, decoded, cache, monkeypatch
 ):
-    def interrupted(path, size):
+    def interrupted(path, *how):
         if len(decoded) == 20:
             raise KeyboardInterrupt
-        return read(path, size)
+        return read(path, *how)
 
     with monkeypatch.context() as patch:
-        read = pictures.read_picture
-        patch.setattr(pictures, "read_picture", interrupted)
+        read = decoder.read_picture
+        patch.setattr(decoder, "read_picture", interrupted)
         with pytest.raises(KeyboardInterrupt):
             load(folder)
     assert not list(cache.iterdir())
@@ -187,3 +187,49 @@ def test_batches_come_from_the_file_and_not_from_a_copy(folder, monkeypatch):
     numbers = np.concatenate([images[:, 0, 0, 0] for images, _ in seen])
     assert sorted(numbers) == sorted(loaded.x_train[:, 0, 0, 0])  # an epoch, each image once
     np.testing.assert_array_equal(numbers % 2, np.concatenate([labels for _, labels in seen]))
+
+
+def test_gray_images_take_a_third_and_color_begins_anew(folder, cache, decoded):
+    for path in folder.rglob("*.png"):
+        Image.new("L", (5, 5), int(path.stem)).save(path)
+    loaded = load(folder)
+    assert loaded.image_shape == (4, 4, 1)
+    (pixels,) = cache.glob("*.uint8")
+    assert pixels.stat().st_size == 40 * 4 * 4
+    assert set(np.concatenate([loaded.x_train, loaded.x_test])[:, 0, 0, 0]) == set(range(40))
+    assert load(folder).image_shape == (4, 4, 1)
+    assert len(decoded) == 40
+    wide = data.load(
+        f"folder:{folder}",
+        image_size=4,
+        indexed_from=10,
+        known=loaded.listing._replace(channels=3),
+    )
+    assert isinstance(wide.x_train, np.memmap)
+    np.testing.assert_array_equal(wide.x_train, np.repeat(loaded.x_train, 3, axis=-1))
+    assert len(decoded) == 40
+
+    Image.new("RGB", (5, 5), (200, 0, 0)).save(folder / "a" / "red.png")
+    colored = load(folder)
+    assert colored.image_shape == (4, 4, 3)
+    assert 200 in np.concatenate([colored.x_train, colored.x_test])[..., 0]
+    seen = np.concatenate([colored.x_train, colored.x_test])[:, 0, 0]
+    assert {tuple(map(int, p)) for p in seen} == {(i, i, i) for i in range(40)} | {(200, 0, 0)}
+    assert load(folder).notes == colored.notes
+
+
+def test_each_fit_has_an_index_of_its_own(folder, cache):
+    for fit in data.FITS:
+        data.load(f"folder:{folder}", image_size=4, indexed_from=10, fit=fit)
+    assert len(list(cache.glob("*.uint8"))) == 3
+
+
+def test_an_index_with_other_bits_is_made_anew(folder, decoded):
+    for path in folder.rglob("*.png"):
+        Image.fromarray(np.full((5, 5), 16 * int(path.stem), np.uint16)).save(path)
+    loaded = load(folder)
+    assert (loaded.listing.bits, len(decoded)) == (10, 40)
+    known = loaded.listing._replace(bits=12)
+    again = data.load(f"folder:{folder}", image_size=4, indexed_from=10, known=known)
+    assert (again.listing.bits, len(decoded)) == (12, 80)
+    assert again.x_train.max() < 255 / 4 < loaded.x_train.max()

@@ -1,17 +1,14 @@
-"""A person's folder of images: every kind is read right, every bad one is named and skipped."""
+"""A person's folder of images: its parts, its channels, and what is said of what is left out."""
 
 import os
 import shutil
-import struct
-import time
-import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from gan_common import data
-from gan_common.data import pictures
+from gan_common.data import decoder, pictures
 from gan_common.errors import UserError
 
 
@@ -23,212 +20,6 @@ def save(path, array=(9, 99, 199), **options):
     return path
 
 
-def halves(left, right, size=8):
-    """An image of two colors side by side."""
-    image = np.zeros((size, size, 3), np.uint8)
-    image[:, : size // 2], image[:, size // 2 :] = left, right
-    return image
-
-
-RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
-
-
-def png_header(width, height):
-    def chunk(kind, content):
-        check = zlib.crc32(kind + content)
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-    header = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
-    return (
-        b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
-    )
-
-
-# --- one image -----------------------------------------------------------------------------------
-
-
-def ramps(height, width):
-    """Red is the row number, green the column number."""
-    rows, columns = np.indices((height, width))
-    return np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
-
-
-def assert_centred_square_of_ramps(resized, height, width):
-    # Pixel i covers [i, i + 1] · side / size of the square; a filter that sums to 1 leaves a ramp
-    # what it is, but for rounding, away from the image's edges.
-    size = len(resized)
-    side = min(height, width)
-    middles = (np.arange(size) + 0.5) * side / size - 0.5
-    rows, columns = (height - side) / 2 + middles, (width - side) / 2 + middles
-    inner = slice(2, -2)
-    resized = resized[inner, inner].astype(float)
-    np.testing.assert_allclose(resized[..., 0], rows[inner, None] + 0 * columns[inner], atol=0.6)
-    np.testing.assert_allclose(resized[..., 1], columns[inner] + 0 * rows[inner, None], atol=0.6)
-
-
-@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (41, 96), (20, 30)])
-def test_the_centred_square_is_taken(tmp_path, shape):
-    path = save(tmp_path / "a.png", ramps(*shape))
-    assert_centred_square_of_ramps(pictures.read_picture(path, 16), *shape)
-
-
-def test_a_picture_of_the_right_size_is_left_alone(tmp_path):
-    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    np.testing.assert_array_equal(
-        pictures.read_picture(save(tmp_path / "a.PNG", image, format="PNG"), 32), image
-    )
-
-
-@pytest.mark.parametrize(
-    ("orientation", "turned"),
-    [
-        (1, lambda a: a),
-        (2, lambda a: a[:, ::-1]),
-        (3, lambda a: a[::-1, ::-1]),
-        (4, lambda a: a[::-1]),
-        (5, lambda a: a.swapaxes(0, 1)),
-        (6, lambda a: np.rot90(a, -1)),
-        (7, lambda a: a.swapaxes(0, 1)[::-1, ::-1]),
-        (8, lambda a: np.rot90(a, 1)),
-    ],
-)
-def test_exif_orientation_is_applied(tmp_path, orientation, turned):
-    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    exif = Image.Exif()
-    exif[0x112] = orientation
-    read = pictures.read_picture(save(tmp_path / "a.png", image, exif=exif), 8)
-    np.testing.assert_array_equal(read, turned(image))
-
-
-def test_a_large_jpeg_with_orientation_is_upright(tmp_path):
-    exif = Image.Exif()
-    exif[0x112] = 6  # the camera's left is up
-    path = save(tmp_path / "a.jpg", halves(RED, BLUE, 1024), exif=exif, quality=95)
-    read = pictures.read_picture(path, 16).astype(int)
-    np.testing.assert_allclose(read[:7], np.full((7, 16, 3), RED), atol=8)
-    np.testing.assert_allclose(read[9:], np.full((7, 16, 3), BLUE), atol=8)
-
-
-def test_a_broken_exif_block_does_not_cost_the_picture(tmp_path):
-    path = save(tmp_path / "a.png", RED, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
-    np.testing.assert_array_equal(pictures.read_picture(path, 4), np.full((4, 4, 3), RED))
-
-
-def test_transparency_is_laid_on_white(tmp_path):
-    rgba = np.zeros((4, 4, 4), np.uint8)  # black ...
-    rgba[..., 3] = np.array([0, 51, 204, 255])[:, None]  # ... of opacity 0, 0.2, 0.8, 1 by row
-    read = pictures.read_picture(save(tmp_path / "a.png", rgba), 4)
-    np.testing.assert_array_equal(read[:, 0, 0], [255, 204, 51, 0])
-    gray_alpha = save(tmp_path / "b.png", rgba[..., 2:])
-    np.testing.assert_array_equal(pictures.read_picture(gray_alpha, 4), read)
-
-
-def test_palettes_with_and_without_a_transparent_entry(tmp_path):
-    image = Image.fromarray(halves(RED, BLUE)).quantize(2)
-    image.save(tmp_path / "a.png")
-    np.testing.assert_array_equal(pictures.read_picture(tmp_path / "a.png", 8), halves(RED, BLUE))
-    image.save(tmp_path / "b.png", transparency=image.getpixel((0, 0)))
-    read = pictures.read_picture(tmp_path / "b.png", 8)
-    np.testing.assert_array_equal(read[:, [0, 7]], halves(WHITE, BLUE)[:, [0, 7]])
-
-
-def test_16_bit_gray_is_scaled_not_clipped(tmp_path):
-    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
-    Image.fromarray(levels * 257).save(tmp_path / "a.png")
-    read = pictures.read_picture(tmp_path / "a.png", 16)
-    np.testing.assert_array_equal(read, np.repeat(levels[..., None], 3, axis=-1))
-
-
-def test_gray_and_black_and_white(tmp_path):
-    gray = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    read = pictures.read_picture(save(tmp_path / "a.png", gray), 4)
-    np.testing.assert_array_equal(read, np.repeat(gray[..., None], 3, axis=-1))
-    Image.fromarray(gray > 7).save(tmp_path / "b.png")
-    read = pictures.read_picture(tmp_path / "b.png", 4)
-    np.testing.assert_array_equal(read[..., 1], np.where(gray > 7, 255, 0))
-
-
-def test_cmyk_jpeg(tmp_path):
-    cmyk = Image.new("CMYK", (16, 16), (0, 255, 255, 0))  # no cyan, all magenta and yellow: red
-    cmyk.save(tmp_path / "a.jpeg", quality=95)
-    read = pictures.read_picture(tmp_path / "a.jpeg", 8).astype(int)
-    np.testing.assert_allclose(read, np.full((8, 8, 3), RED), atol=6)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
-def test_the_first_frame_of_an_animation(tmp_path, kind):
-    frames = [Image.new("RGB", (8, 8), color) for color in (RED, BLUE)]
-    options = {"lossless": True} if kind == "WEBP" else {}
-    frames[0].save(
-        tmp_path / "a.png", kind, save_all=True, append_images=frames[1:], duration=9, **options
-    )
-    read = pictures.read_picture(tmp_path / "a.png", 8)
-    np.testing.assert_array_equal(read, np.full((8, 8, 3), RED))
-
-
-def test_one_pixel_becomes_a_plain_picture(tmp_path):
-    read = pictures.read_picture(save(tmp_path / "a.png", np.full((1, 1, 3), RED)), 32)
-    np.testing.assert_array_equal(read, np.full((32, 32, 3), RED))
-
-
-@pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000), (2**31 - 1, 1)])
-def test_bombs_are_refused_by_their_header(tmp_path, size):
-    (tmp_path / "a.png").write_bytes(png_header(*size))
-    start = time.perf_counter()
-    with pytest.raises(UserError, match="more than 89 million pixels"):
-        pictures.read_picture(tmp_path / "a.png", 32)
-    assert time.perf_counter() - start < 1
-
-
-def bad_pictures(folder):
-    """Name → what is said of it."""
-    whole = save(
-        folder / "x.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3))
-    ).read_bytes()
-    (folder / "x.png").unlink()
-    (folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
-    jpeg = save(folder / "truncated.jpg", halves(RED, BLUE, 256)).read_bytes()
-    (folder / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "text.jpg").write_text("<html>not found</html>")
-    (folder / "postscript.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    (folder / "dangling.png").symlink_to(folder / "nowhere")
-    (folder / "loop.png").symlink_to(folder / "loop.png")
-    os.mkfifo(folder / "pipe.png")
-    (folder / "two\nlines.png").write_text("no")
-    (folder / "bomb.png").write_bytes(png_header(20_000, 20_000))
-    return {
-        "truncated.png": "",
-        "truncated.jpg": "truncated",
-        "empty.png": "not an image",
-        "text.jpg": "not an image",
-        "postscript.png": "not an image",
-        "dangling.png": "a link to none",
-        "loop.png": "symbolic links",
-        "pipe.png": "not a regular file",
-        "two\nlines.png": "not an image",
-        "bomb.png": "89 million",
-    }
-
-
-def test_every_kind_of_bad_picture_is_a_user_error_on_one_line(tmp_path):
-    for name, reason in bad_pictures(tmp_path).items():
-        with pytest.raises(UserError) as caught:
-            pictures.read_picture(tmp_path / name, 8)
-        assert reason in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
-def test_an_unreadable_picture(tmp_path, monkeypatch):
-    def denied(*_, **__):
-        raise PermissionError(13, "Permission denied")
-
-    save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "open", denied)  # root may read any file, so chmod would not do
-    with pytest.raises(UserError, match=r"^Permission denied$"):
-        pictures.read_picture(tmp_path / "a.png", 8)
-
-
 # --- folders ---------------------------------------------------------------------------------------
 
 
@@ -236,7 +27,7 @@ def color_folder(folder, count, classes=("cats", "dogs & co", "été\n2")):
     """`count` images in each class, each of a color of its own."""
     for label, name in enumerate(classes):
         for i in range(count):
-            save(folder / name / f"{i}.png", (label, i % 256, i // 256))
+            save(folder / name / f"{i}.png", (label, i, 200))
     return folder
 
 
@@ -289,7 +80,7 @@ def test_a_flat_folder_is_one_class_of_32_by_32(tmp_path):
     assert loaded.class_names == ("all",)
     assert loaded.image_shape == (32, 32, 3)
     assert len(loaded.x_train) + len(loaded.x_test) == 3
-    assert loaded.notes == ("1 files that are not .png, .jpg, .jpeg were left out",)
+    assert loaded.notes == ("left out: 1 file of no kind that is read (1 .txt)",)
 
 
 def test_unlabelled_pictures_beside_classes(tmp_path):
@@ -301,7 +92,10 @@ def test_unlabelled_pictures_beside_classes(tmp_path):
     assert set(loaded.x_unlabelled[:, 0, 0, 0]) == {1}
 
 
-def test_one_bad_picture_in_a_hundred_is_skipped_and_named(tmp_path, capsys):
+BAD = "left out: 1 of 100 images, which are bad: 'a/7.png' (not an image)"
+
+
+def test_a_bad_image_is_left_out_and_named(tmp_path, capsys):
     color_folder(tmp_path, 50, ("a", "b"))
     (tmp_path / "a" / "7.png").write_text("no")
     loaded = data.load(f"folder:{tmp_path}", image_size=4)
@@ -310,22 +104,63 @@ def test_one_bad_picture_in_a_hundred_is_skipped_and_named(tmp_path, capsys):
     assert set(kept[:, 0, 0, 1]) == set(range(50)) - {7}
     np.testing.assert_array_equal(loaded.x_train[:, 0, 0, 0], loaded.y_train)
     np.testing.assert_array_equal(loaded.x_test[:, 0, 0, 0], loaded.y_test)
-    assert loaded.notes == ("1 of 100 images were skipped: 'a/7.png' (not an image)",)
-    assert loaded.notes[0] in capsys.readouterr().err
+    assert loaded.notes == (BAD,)
+    assert capsys.readouterr().err == f"{str(tmp_path)!r}: {BAD}\n"
 
 
-def test_more_than_one_in_a_hundred_stops(tmp_path, capsys):
+def test_what_is_left_out_is_told_by_reasons(tmp_path, capsys):
     color_folder(tmp_path, 50, ("a", "b"))
     (tmp_path / "a" / "7.png").write_text("no")
+    for i in range(20):  # many of a kind that is not read are no reason to stop
+        (tmp_path / "a" / f"{i}.jpg").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0heic")
+    (tmp_path / "b" / "notes.txt").write_text("n")
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    (note,) = loaded.notes
+    assert note == (
+        "left out: 1 of 120 images, which are bad: 'a/7.png' (not an image); "
+        "20 HEIC: convert to JPEG or PNG first; 1 file of no kind that is read (1 .txt)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "allowed"),
+    [(1, 0), (9, 0), (10, 1), (29, 2), (50, 3), (399, 3), (400, 4), (10**5, 1000)],
+)
+def test_how_many_may_be_bad(count, allowed):
+    assert decoder.bad_allowed(count) == allowed
+
+
+def test_too_many_bad_images_stop_and_all_are_named(tmp_path, capsys):
+    color_folder(tmp_path, 50, ("a", "b"))
+    for i in (2, 7, 11):
+        (tmp_path / "a" / f"{i}.png").write_text("no")
     (tmp_path / "b" / "two\nlines.png").write_text("no")
     with pytest.raises(UserError) as caught:
         data.load(f"folder:{tmp_path}", image_size=4)
     message = str(caught.value)
-    assert "more than 1% of its 101 images are bad" in message
-    assert "'a/7.png' (not an image)" in message
-    assert r"'b/two\nlines.png' (not an image)" in message
+    assert "4 of its 101 images are bad, mend or remove them: " in message
+    for name in ("'a/2.png'", "'a/7.png'", "'a/11.png'", r"'b/two\nlines.png'"):
+        assert f"{name} (not an image)" in message
     assert "\n" not in message
     assert capsys.readouterr().err == ""
+
+
+def test_of_very_many_bad_images_a_dozen_are_named(tmp_path):
+    for i in range(20):
+        (tmp_path / f"{i:02}.png").write_text("no")
+    with pytest.raises(UserError, match=r"20 of its 20 images .* and 8 more$") as caught:
+        data.load(f"folder:{tmp_path}")
+    assert str(caught.value).count("not an image") == 12
+
+
+def test_of_a_large_folder_no_more_is_read_once_too_many_are_bad(tmp_path, monkeypatch):
+    monkeypatch.setattr(decoder, "SMALL", 10)
+    color_folder(tmp_path, 50, ("a",))
+    for i in range(20):
+        (tmp_path / "a" / f"{i}.png").write_text("no")
+    with pytest.raises(UserError, match="more than 1% of its 50 images are bad") as caught:
+        data.load(f"folder:{tmp_path}", image_size=4)
+    assert str(caught.value).count("not an image") == 4
 
 
 def test_a_class_whose_every_picture_is_bad(tmp_path):
@@ -333,8 +168,16 @@ def test_a_class_whose_every_picture_is_bad(tmp_path):
     for i in range(1, 150):
         (tmp_path / "b" / f"{i}.png").unlink()
     (tmp_path / "b" / "0.png").write_text("no")
-    with pytest.raises(UserError, match=r"class folder 'b' .* no readable image"):
+    says = r"class folder 'b' .* no readable image to train on \(left out: 1 of 151 .*'b/0.png'"
+    with pytest.raises(UserError, match=says):
         data.load(f"folder:{tmp_path}", image_size=4)
+
+
+def test_a_folder_of_a_kind_that_is_not_read_is_told_which(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x14ftypheic\0\0\0\0heic")
+    refused(
+        tmp_path, "no readable image to train on .left out: 1 HEIC: convert to JPEG or PNG first"
+    )
 
 
 def test_names_that_are_no_text(tmp_path):
@@ -347,12 +190,14 @@ def test_names_that_are_no_text(tmp_path):
 
 
 def test_progress_has_numbers(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(pictures, "PROGRESS_EVERY", 4)
-    pictures.read_folder(color_folder(tmp_path, 9, ("a",)), 4)
+    monkeypatch.setattr(decoder, "PROGRESS_EVERY", 4)
+    for i in range(9):
+        save(tmp_path / f"{i}.png")
+    pictures.read_folder(tmp_path, 4)
     lines = capsys.readouterr().err.splitlines()
     assert [line.rpartition(": ")[2] for line in lines] == [
-        "4 of 9 images read, 0 skipped",
-        "8 of 9 images read, 0 skipped",
+        "4 of 9 images read, 0 left out",
+        "8 of 9 images read, 0 left out",
     ]
 
 
@@ -372,7 +217,7 @@ def test_folders_that_cannot_be_used(tmp_path):
     (tmp_path / "a").mkdir()
     refused(tmp_path, "holds no images")
     save(tmp_path / "b" / "0.png")
-    refused(tmp_path, r"class folder 'a' .* \(\*\.png, \*\.jpg, \*\.jpeg\); add some, or remove")
+    refused(tmp_path, r"class folder 'a' .* \(PNG, JPEG, .*\); add some, or remove")
     shutil.rmtree(tmp_path / "a")
     save(tmp_path / "top.png")
     refused(tmp_path, "'top.png'.* beside folders of images .*'b'")
@@ -383,7 +228,168 @@ def test_more_pixels_than_memory(tmp_path):
     refused(tmp_path, "--image_size", image_size=1_000_000)
 
 
+# --- channels --------------------------------------------------------------------------------------
+
+
+def gray_folder(folder, count=20):
+    """Images of one level each, as gray, palette, RGB and black-and-white files."""
+    for i in range(count):
+        image = Image.fromarray(np.full((4, 4), i, np.uint8))
+        if i % 4 == 1:
+            image = image.convert("RGB")
+        elif i % 4 == 2:
+            image = image.convert("P")
+        elif i % 4 == 3:
+            image = image.convert("LA")
+        folder.mkdir(parents=True, exist_ok=True)
+        image.save(folder / f"{i}.png")
+    return folder
+
+
+def levels(loaded):
+    return sorted(np.concatenate([loaded.x_train, loaded.x_test])[:, 0, 0, 0])
+
+
+def test_a_gray_folder_has_one_channel(tmp_path, capsys):
+    loaded = data.load(f"folder:{gray_folder(tmp_path)}", image_size=4)
+    assert loaded.image_shape == (4, 4, 1)
+    assert levels(loaded) == list(range(20))
+    assert capsys.readouterr().err == ""
+
+
+def test_one_image_in_color_makes_color_and_is_said(tmp_path, capsys):
+    save(gray_folder(tmp_path) / "red.png", (255, 0, 0))
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert loaded.image_shape == (4, 4, 3)
+    assert levels(loaded) == [*range(20), 255]
+    (note,) = loaded.notes
+    assert note == (
+        "1 of 21 images is in color ('red.png' first), so all have 3 channels; without it the data set is "
+        "gray"
+    )
+    assert note in capsys.readouterr().err
+
+
+def test_images_in_color_that_are_nearly_gray_are_left_alone(tmp_path):
+    for i in range(10):
+        save(tmp_path / f"{i}.png", (i, i + 1, i + 2))
+    assert data.load(f"folder:{tmp_path}", image_size=4).image_shape == (4, 4, 1)
+    save(tmp_path / "red.png", (255, 0, 0))
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    pixels = np.concatenate([loaded.x_train, loaded.x_test])[:, 0, 0]
+    assert {tuple(map(int, p)) for p in pixels} == {(i, i + 1, i + 2) for i in range(10)} | {
+        (255, 0, 0)
+    }
+
+
+# --- 16 bits ---------------------------------------------------------------------------------------
+
+
+def test_all_16_bit_files_of_a_folder_are_scaled_alike(tmp_path, capsys):
+    for i in range(1, 17):
+        Image.fromarray(np.full((2, 2), 256 * i - 1, np.uint16)).save(tmp_path / f"{i}.png")
+    save(tmp_path / "8 bits.png", np.full((2, 2), 77, np.uint8))
+    loaded = data.load(f"folder:{tmp_path}", image_size=2)
+    assert levels(loaded) == sorted(
+        [77, *(round((256 * i - 1) * 255 / 4095) for i in range(1, 17))]
+    )
+    assert loaded.notes == ("the 16-bit files hold 12 bits: 4,095 is taken for white",)
+    assert loaded.listing.bits == 12
+
+
+# --- layouts ---------------------------------------------------------------------------------------
+
+
+def test_a_test_folder_is_the_test_part_and_nothing_else_is(tmp_path):
+    color_folder(tmp_path / "train", 10, ("a", "b"))
+    color_folder(tmp_path / "test", 3, ("b",))
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert loaded.class_names == ("a", "b")
+    np.testing.assert_array_equal(np.bincount(loaded.y_train), [10, 10])
+    np.testing.assert_array_equal(loaded.y_test, [1, 1, 1])
+    assert set(loaded.listing.test) == {f"test/b/{i}.png" for i in range(3)}
+
+
+def test_images_without_a_label_are_the_pool(tmp_path):
+    for i in range(10):
+        save(tmp_path / f"{i}.png", (i, 100, 200))
+    (tmp_path / "labels.csv").write_text(
+        "file,label\n" + "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(6))
+    )
+    loaded = data.load(f"folder:{tmp_path}", image_size=4)
+    assert sorted(loaded.x_unlabelled[:, 0, 0, 0]) == [6, 7, 8, 9]
+    np.testing.assert_array_equal(loaded.x_train[:, 0, 0, 0] % 2, loaded.y_train)
+    assert loaded.notes == ("4 images without a label, which only ssgan_tf learns from",)
+
+
+def test_fit_is_passed_on(tmp_path):
+    wide = np.zeros((4, 8, 3), np.uint8)
+    wide[:, :2] = (255, 0, 0)
+    save(tmp_path / "a.png", wide)
+    red = {}
+    for fit in data.FITS:
+        loaded = data.load(f"folder:{tmp_path}", image_size=8, fit=fit)
+        red[fit] = int((loaded.x_train[0, 4, :, 0] > 127).sum())
+    assert red == {"crop": 0, "pad": 2, "stretch": 2}
+    with pytest.raises(ValueError, match=r"fit=.zoom"):
+        data.load("mnist5k", fit="zoom")
+
+
+# --- a run goes on ---------------------------------------------------------------------------------
+
+
+def test_images_that_a_run_began_with_keep_their_part_and_their_order(tmp_path):
+    first = data.load(f"folder:{color_folder(tmp_path / 'a', 20)}", image_size=4)
+    assert first.listing.began == len(first.x_train) == 54
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    color_folder(tmp_path / "b", 40)
+    more = data.load(f"folder:{tmp_path / 'b'}", image_size=4, known=first.listing)
+    assert more.listing.began == 54
+    np.testing.assert_array_equal(more.x_train[:54], first.x_train)
+    np.testing.assert_array_equal(more.y_train[:54], first.y_train)
+    np.testing.assert_array_equal(more.x_test, first.x_test)
+    assert len(more.x_train) == 54 + 60
+    again = data.load(f"folder:{tmp_path / 'b'}", image_size=4, known=more.listing)
+    assert_same(more, again)
+
+
+def test_a_run_in_color_stays_so(tmp_path):
+    loaded = data.load(f"folder:{gray_folder(tmp_path)}", image_size=4)
+    known = loaded.listing._replace(train=None, test=None, channels=3)
+    wide = data.load(f"folder:{tmp_path}", image_size=4, known=known)
+    assert wide.image_shape == (4, 4, 3)
+    np.testing.assert_array_equal(wide.x_train, np.repeat(loaded.x_train, 3, axis=-1))
+    assert wide.listing.began == 18
+
+
+def test_bits_of_a_run_stay(tmp_path):
+    Image.fromarray(np.full((2, 2), 255, np.uint16)).save(tmp_path / "a.png")
+    first = data.load(f"folder:{tmp_path}", image_size=2)
+    assert levels(first) == [255]
+    known = first.listing._replace(bits=12)
+    assert levels(data.load(f"folder:{tmp_path}", image_size=2, known=known)) == [16]
+
+
 # --- arrays ----------------------------------------------------------------------------------------
+
+
+def ramps(height, width):
+    """Red is the row number, green the column number."""
+    rows, columns = np.indices((height, width))
+    return np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
+
+
+def assert_centred_square_of_ramps(resized, height, width):
+    # Pixel i covers [i, i + 1] · side / size of the square; a filter that sums to 1 leaves a ramp
+    # what it is, but for rounding, away from the image's edges.
+    size = len(resized)
+    side = min(height, width)
+    middles = (np.arange(size) + 0.5) * side / size - 0.5
+    rows, columns = (height - side) / 2 + middles, (width - side) / 2 + middles
+    inner = slice(2, -2)
+    resized = resized[inner, inner].astype(float)
+    np.testing.assert_allclose(resized[..., 0], rows[inner, None] + 0 * columns[inner], atol=0.6)
+    np.testing.assert_allclose(resized[..., 1], columns[inner] + 0 * rows[inner, None], atol=0.6)
 
 
 @pytest.mark.parametrize("size", [12, 16, 32])

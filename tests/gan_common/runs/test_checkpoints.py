@@ -19,7 +19,7 @@ import pytest
 from gan_common import runs
 from gan_common.data import Dataset
 from gan_common.errors import UserError
-from gan_common.runs import checkpoints, lock
+from gan_common.runs import checkpoints, images, lock
 from gan_common.runs.recorder import Recorder
 
 PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
@@ -140,13 +140,13 @@ def test_a_checkpoint_of_another_size_is_refused_with_the_difference(run):
 
 
 def test_other_pictures_than_the_run_began_with_are_refused(run):
-    run.check_dataset(DATASET)
+    images.check(run, DATASET)
     fewer = Dataset(PICTURES[1:], LABELS[1:], PICTURES, LABELS, 2, (8, 8, 1), ("a", "b"), "tiny")
     with pytest.raises(UserError, match="training images of 4, the data now have 3"):
-        run.check_dataset(fewer)
+        images.check(run, fewer)
     renamed = Dataset(PICTURES, LABELS, PICTURES, LABELS, 2, (8, 8, 1), ("a", "c"), "tiny")
     with pytest.raises(UserError, match=r"\('a', 'b'\), the data now have \('a', 'c'\)"):
-        run.check_dataset(renamed)
+        images.check(run, renamed)
 
 
 def test_a_manifest_that_says_nothing_of_the_training_is_named(run):
