@@ -3,8 +3,9 @@
     python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1
 
 Prints the test error with the averaged weights and with the last ones, the accuracy of each class, how well
-D tells generated images from real ones, and FID beside its floor; adds them to the run's summary.json.
-Draws confusion.png, and mistakes.png: the test images that it is most confidently wrong about.
+D tells generated images from real ones, FID beside its floor, and whether generated images are copies; adds
+them to the run's summary.json and MODEL_CARD.md.  Draws confusion.png; mistakes.png, the test images that it
+is most confidently wrong about; copies.png, the generated images that are closest to a training image.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gan_common import cli, data
-from gan_common.cli.evaluate import command
+from gan_common.cli.evaluate import command, measure
 from gan_common.runs import Run
 from ssgan_tf.config import Config
 
@@ -37,17 +38,15 @@ def _restore(*given: Any) -> Any:
 
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
-    from gan_common import metrics, sampling
+    from gan_common import sampling
     from gan_common.metrics import scores
 
     measured = classification(run, gan, dataset)
     run.summarize(**measured)
     if not gan.config.baseline:
-        fake, _ = sampling.draw(gan, scores.sample_count(dataset), seed=gan.config.seed + 1)
-        measured |= detection(gan, dataset.x_test, fake)
-        report = scores.compare(dataset, fake)
-        print(metrics.format_report(report))
-        measured |= report
+        fake, _ = sampling.draw(gan, scores.fake_count(dataset), seed=gan.config.seed + 1)
+        measured |= detection(gan, dataset.x_test, fake[: len(dataset.x_test)])
+        measured |= measure(run, dataset, fake)
     run.summarize(**measured)
     return measured
 

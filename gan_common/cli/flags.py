@@ -26,6 +26,7 @@ def flag(
     *,
     since: str | None = None,
     on_resume: bool = False,
+    folder: bool = False,
 ) -> Any:
     """A dataclass field that is also a flag.
 
@@ -37,9 +38,10 @@ def flag(
         since: the version of this project in which it came, unless that is the first: a run of an earlier one
             did what the default does.
         on_resume: whether it may be given anew with --resume.
+        folder: of what is written, whether it may be a folder.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
-    metadata |= {"since": since, "on_resume": on_resume}
+    metadata |= {"since": since, "on_resume": on_resume, "folder": folder}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -91,19 +93,23 @@ def _define(config_class: type, values: flags.FlagValues) -> None:
             flags.DEFINE_string(flag_values=values, **common)
 
 
-def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]:
+def parse(
+    config_class: type, argv: Sequence[str], usage: str, places: Sequence[str] = ()
+) -> dict[str, Any]:
     """What the person typed, as a dict of the fields that were given.
 
     Args:
         config_class: a dataclass whose fields are made with `flag`.
         argv: program name first.
         usage: the text that `--help` prints above the flags.
+        places: fields that may also be given without their flag's name, in this order.
 
     Raises:
         UserError: an unknown flag (the known ones are listed), or a value that does not fit.
         SystemExit: with status 0, after `--help`.
     """
     values = flags.FlagValues()
+    values.set_gnu_getopt(bool(places))  # flags before, between and after
     _define(config_class, values)
     fields = {flag_name(f): f.name for f in dataclasses.fields(config_class)}
     names = list(fields)
@@ -119,29 +125,36 @@ def parse(config_class: type, argv: Sequence[str], usage: str) -> dict[str, Any]
         raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
     except flags.Error as error:
         raise UserError(str(error)) from error
-    if rest:
-        raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
+    if len(rest) > len(places):
+        raise UserError(
+            f"unexpected argument {rest[len(places)]!r}; values are given as --name value"
+        )
     given = {
         field: values[name].value
         for name, field in fields.items()
         if values[name].value is not None
     }
+    for place, text in zip(places, rest, strict=False):
+        if place in given:
+            raise UserError(f"both --{place} {given[place]} and {text!r}: give one of them")
+        given[place] = text
+    may_be_folder = {f.name for f in dataclasses.fields(config_class) if f.metadata["folder"]}
     for name, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name} {value}: give a finite number")
         if name in ("json", "out"):
-            check_output(f"--{name}", str(value))
+            check_output(f"--{name}", str(value), name in may_be_folder)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
-def check_output(title: str, file: str) -> None:
+def check_output(title: str, file: str, may_be_folder: bool = False) -> None:
     """Refuse at once a file that could not be written in the end.
 
     Raises:
         UserError: it is a folder, or the folder that it would be in is none, or cannot be written to.
     """
     path = Path(file)
-    if not file or path.is_dir():
+    if not file or (path.is_dir() and not may_be_folder):
         raise UserError(f"{title} {file!r}: is a folder; name a file")
     folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():
