@@ -58,7 +58,8 @@ def write(
         gan, target, label, seed=seed, **{k: v for k, v in chosen.items() if v is not None}
     )
     images = np.stack([target, found.image, found.nearest_sample])
-    plotting.save_grid(out, images, labels=("target", "projection", "best random"), padding=4)
+    texts = ("target", "projection", "best random")
+    plotting.save_grid(out, images, columns=3, padding=4, labels=texts)
     numbers = out.with_suffix(".npz")
     arrays: dict[str, Any] = {**found._asdict(), "target": target}
     files.write_whole(numbers, lambda path: _save(path, arrays))

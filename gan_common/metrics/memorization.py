@@ -13,6 +13,9 @@ A generator is said to have **memorized** when all three hold:
 3. such an image is near to *one* training image: in the median its distance to the nearest is below
    `DISTINCT` of that to the fifth nearest.  Bland images, and those of a generator that draws one mode over
    and over, lie near to many.
+
+A small folder holds out a handful of images.  Below `ENOUGH` the training images help out, each by its
+distance to the nearest other one, which is that of a held-out image to one training image fewer.
 """
 
 import dataclasses
@@ -31,6 +34,7 @@ MEMORIZED_SHARE = 0.1
 SIGNIFICANCE = 0.001
 DISTINCT = 0.7
 NEIGHBORS = 5
+ENOUGH = 100
 COMPARED = 2_000  # generated and held-out images at most; of training images, all
 CHUNK, CHUNK_BYTES = 1_000, 2**26  # images at a time, and at most so much of them as float32
 SMALL = 64  # sides from here on are averaged down to 32 to 63 pixels
@@ -75,12 +79,14 @@ class Nearness:
         fake, held_out: distance of each to its nearest training image, (M,) and (K,).
         rows: which training image that is of each generated one, (M,).
         beside: the nearest distance over that to the fifth nearest, in [0, 1], of each generated one, (M,).
+        trained: how many of `held_out`, at its end, are training images that helped out.
     """
 
     fake: np.ndarray
     held_out: np.ndarray
     rows: np.ndarray
     beside: np.ndarray
+    trained: int = 0
 
     @property
     def threshold(self) -> float:
@@ -138,9 +144,10 @@ class Nearness:
 
     def sentence(self) -> str:
         """What is to be said of it, in one sentence."""
+        helped = f" and {self.trained:,} training images among each other" if self.trained else ""
         share = (
             f"{self.copied_share:.1%} of {len(self.fake):,} generated images are nearer to a training image "
-            f"than the nearest 1% of {len(self.held_out):,} held-out ones are"
+            f"than the nearest 1% of {len(self.held_out) - self.trained:,} held-out ones{helped} are"
         )
         if self.threshold == 0:
             return "cannot be told: held-out images were trained on as well; remove what is there twice"
@@ -149,7 +156,7 @@ class Nearness:
         if self.copied_share <= MEMORIZED_SHARE:
             return f"not memorized: {share}"
         if self.p_value >= SIGNIFICANCE:
-            return f"cannot be told with so few held-out images: {share}, which may be chance"
+            return f"cannot be told with so few images: {share}, which may be chance"
         return (
             f"not memorized: {share}, but about as near to several: they are bland, or much alike"
         )
@@ -179,8 +186,11 @@ def look(
         parts = [describe(images[start : start + size]) for start in range(0, len(images), size)]
         return np.concatenate(parts)
 
-    points = check_features("images", np.concatenate([described(held_out), described(fake)]), 2)
-    count = min(NEIGHBORS, len(train))
+    few = len(held_out) < ENOUGH and len(train) > 1
+    own = np.arange(min(len(train), ENOUGH) if few else 0)
+    sets = [held_out, fake, *([train[: len(own)]] if few else [])]
+    points = check_features("images", np.concatenate([described(each) for each in sets]), 2)
+    count = min(NEIGHBORS + 1, len(train))
     rows, distances = np.zeros((len(points), 0), int), np.zeros((len(points), 0))
     progress = Progress(len(train), "training images searched for copies")
     for start in range(0, len(train), size):
@@ -191,10 +201,15 @@ def look(
         order = np.argsort(distances, axis=1, kind="stable")[:, :count]
         rows, distances = (np.take_along_axis(each, order, axis=1) for each in (rows, distances))
         progress(start + len(others))
-    first, last = distances[:, 0], distances[:, -1]
+    first, last = distances[:, 0], distances[:, min(NEIGHBORS, count) - 1]
     beside = np.divide(first, last, out=np.ones_like(first), where=last > 0)
-    held = len(held_out)
-    return Nearness(first[held:], first[:held], rows[held:, 0], beside[held:])
+    held, end = len(held_out), len(held_out) + len(fake)
+    reference = first[:held]
+    if few:
+        mine = rows[end:] == own[:, None]
+        nearest_other = np.where(mine, np.inf, distances[end:]).min(axis=1)
+        reference = np.concatenate([reference, nearest_other])
+    return Nearness(first[held:end], reference, rows[held:end, 0], beside[held:end], len(own))
 
 
 def pixels(images: np.ndarray) -> np.ndarray:

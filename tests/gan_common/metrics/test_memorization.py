@@ -155,12 +155,22 @@ def test_bland_images_are_near_to_all_and_no_copies():
     assert "bland, or much alike" in found.sentence()
 
 
-def test_few_held_out_images_make_a_large_share_no_sign():
-    """Below the least of five distances lies a sixth of the same distribution, and often a third."""
+def test_where_few_images_are_held_out_the_training_images_help_out():
+    """Each by its distance to the nearest other one."""
     train, held_out = images(45), images(5, 1)
-    assert verdict(train, held_out, near(train, 500)).memorized
     some = np.concatenate([near(train, 150), images(350, 5)])
     found = verdict(train, held_out, some)
+    apart = cdist(*[train.reshape(45, -1).astype(float)] * 2) / 8  # √64 pixels: root mean squares
+    np.fill_diagonal(apart, np.inf)
+    np.testing.assert_allclose(found.held_out[5:], apart.min(axis=1), rtol=1e-5)
+    assert found.memorized
+    assert "of 5 held-out ones and 45 training images among each other are" in found.sentence()
+    assert not verdict(train, held_out, images(500, 5)).memorized
+
+
+def test_a_handful_of_images_makes_a_large_share_no_sign():
+    train, held_out = images(5), images(2, 1)
+    found = verdict(train, held_out, np.concatenate([near(train, 15), images(35, 5)]))
     assert found.copied_share > 0.25
     assert not found.memorized
     assert "which may be chance" in found.sentence()
