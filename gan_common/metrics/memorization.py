@@ -272,7 +272,7 @@ class Copies:
         return "\n".join(lines)
 
     def pairs(self, count: int = 8) -> tuple[np.ndarray, list[str]]:
-        """The closest pairs, for a figure.
+        """The closest pairs, for a figure, each of another training image.
 
         Args:
             count: of pairs, by each way of measuring.
@@ -283,7 +283,9 @@ class Copies:
         """
         images, texts = [], []
         for name, nearness in self.by.items():
-            for number in np.argsort(nearness.fake, kind="stable")[:count]:
+            order = np.argsort(nearness.fake, kind="stable")
+            _, first = np.unique(nearness.rows[order], return_index=True)
+            for number in order[np.sort(first)[:count]]:
                 row = nearness.rows[number]
                 images += [self.fake[number], np.asarray(self.train[row : row + 1])[0]]
                 texts += [f"in {name}", f"{nearness.fake[number]:.2f}"]

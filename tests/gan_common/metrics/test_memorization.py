@@ -229,6 +229,13 @@ def test_numbers_pairs_and_table_of_a_copier(monkeypatch):
     assert text.splitlines()[-1].startswith("copies in features: ")
 
 
+def test_a_training_image_is_shown_once():
+    train = images(6)
+    fake = np.concatenate([train[[2, 2, 2]], near(train[4:5], 2)])
+    shown, _ = find_copies(dataset(train, images(9, 1)), fake, {"pixels": pixels}).pairs()
+    np.testing.assert_array_equal(shown[1::2], train[[2, 4]])
+
+
 def test_a_pool_without_labels_is_searched_too():
     train, pool = images(30), images(30, 2)
     found = find_copies(
