@@ -13,9 +13,10 @@ what a step asks of tricks                       `terms`
 the two players' losses                          `losses`
 names → arrays, splits, streams                  `data`
 images whose right answer is known               `shapes`
-how good are generated images                    `metrics`
+how good are generated images, are they copies   `metrics`
 what both packages' pairs draw alike             `drawing`
 what can be drawn from a trained generator       `sampling`
+the latent of a given image                      `projection`
 what a run leaves on the disk                    `runs`
 why a training fails, and what is done           `doctor`
 mode collapse in two dimensions                  `modes`
@@ -26,6 +27,7 @@ what the notebooks need                          `lessons`
 files that are whole or not there                `files`
 checks of what a function is given               `arguments`
 one replica of a distributed step                `replicas`
+how far something is, in numbers                 `progress`
 ===============================================  ====================
 
 Arrows go down only (tests/test_imports.py has the floors); errors, files and quiet are the ground.

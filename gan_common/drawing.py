@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gan_common import sampling, tricks
+from gan_common.arguments import ImageShape
 from gan_common.doctor import LOOKED_AT
 from gan_common.kernels.portable import portable
 
@@ -72,6 +73,12 @@ class Drawing:
     config: Any
     conditional: bool
     num_classes: int
+    image_shape: ImageShape
+
+    @property
+    def latent(self) -> str:
+        """The distribution of latents: "normal", "uniform" or "sphere"."""
+        return self.config.latent
 
     def draw_latents(self, count: int | tf.Tensor, seed: Any) -> tf.Tensor:
         """`count` latents (count, latent_dim) of the configured distribution; `seed` an int or a pair."""
@@ -91,6 +98,18 @@ class Drawing:
 
     def scores(self, pictures: Any, labels: Any) -> np.ndarray:
         """uint8 images (N, H, W, C), labels (N,) → how real D finds each: logits (N,)."""
+        raise NotImplementedError
+
+    def classes_of(self, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The class of each image that was drawn by these labels, (N,); −1 where nobody knows."""
+        return np.asarray(labels) if self.conditional else np.full(len(pictures), -1)
+
+    def images_of(self, latents: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Latents (N, latent_dim), labels (N,) → images (N, H, W, C) in [-1, 1], with a gradient."""
+        return self.generator(self.generator_inputs(latents, labels), training=False)
+
+    def features_of(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Images (N, H, W, C) in [-1, 1], labels (N,) → D's features (N, features), with a gradient."""
         raise NotImplementedError
 
     def fixed_samples(self) -> np.ndarray:

@@ -30,10 +30,15 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, new: bool = False) -> Iterator[Path]:
     """A temporary name beside `path`, for a file or a folder that is renamed to `path` when it is complete.
 
     It is put on the disk first.  When the block raises, or the process dies, `path` is as it was.
+
+    Args:
+        path: the file or folder.
+        new: of a folder whose many files can be made again: the disk is not waited for, and a folder that is
+            there is replaced only if it is empty.
 
     Raises:
         OSError: it cannot be written, or the disk is full.
@@ -43,7 +48,11 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.is_dir():
+        if temporary.is_dir() and new:
+            with contextlib.suppress(OSError):
+                path.rmdir()  # which removes no other than an empty one
+            os.replace(temporary, path)
+        elif temporary.is_dir():
             for part in (*temporary.iterdir(), temporary):
                 sync(part)
             shutil.rmtree(path, ignore_errors=True)
@@ -69,14 +78,18 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Have `write(temporary)` make a file that appears as `path` whole or not at all.
+def write_whole(path: Path, write: Callable[[Path], Any], new: bool = False) -> None:
+    """Have `write(temporary)` make a file, or a folder, that appears as `path` whole or not at all.
+
+    Args:
+        path, new: as of `whole`.
+        write: makes it.
 
     Raises:
         UserError: when the folder cannot be written or the disk is full.
     """
     try:
-        with whole(path) as temporary:
+        with whole(path, new) as temporary:
             write(temporary)
     except OSError as error:
         raise UserError(

@@ -2,17 +2,23 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from gan_common.errors import UserError, one_line
+from gan_common.progress import Progress
 
 NICE_SHARE = 0.05  # of the candidates that --nice keeps, as jacobgil/keras-dcgan does
 MAX_GENERATOR_BYTES = 2**32
 WALKS, FRAMES = 8, 12  # rows of --interpolate, and images from one end to the other
+CHUNK, CHUNK_BYTES = (
+    250,
+    2**26,
+)  # images that are held at a time, and at most so much of them as float32
+CANDIDATES = 20_000  # of --nice, that are held at a time
 
 
 class Generator(Protocol):
@@ -21,10 +27,17 @@ class Generator(Protocol):
     Attributes:
         conditional: whether labels matter.
         num_classes: how many classes there are.
+        image_shape: (height, width, channels).
+        latent: the distribution of latents, "normal", "uniform" or "sphere".
     """
 
     conditional: bool
     num_classes: int
+
+    @property
+    def image_shape(self) -> Sequence[int]: ...
+    @property
+    def latent(self) -> str: ...
 
     def draw_latents(self, count: int, seed: Any) -> Any:
         """A (count, latent_dim) tensor."""
@@ -34,6 +47,9 @@ class Generator(Protocol):
 
     def scores(self, pictures: Any, labels: Any) -> np.ndarray:
         """How real the discriminator finds images, (N,)."""
+
+    def classes_of(self, pictures: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """The class of each image that was drawn by these labels, (N,); −1 where nobody knows."""
 
     def save_generator(self, path: Path) -> None:
         """Write one `.keras` file."""
@@ -75,32 +91,159 @@ def labels_for(generator: Generator, count: int, label: int | None = None) -> np
     return np.arange(count) % generator.num_classes if label is None else np.full(count, label)
 
 
+class Drawn(NamedTuple):
+    """Images (N, H, W, C) uint8, their latents (N, latent_dim) float32, their labels (N,) int32."""
+
+    images: np.ndarray
+    latents: np.ndarray
+    labels: np.ndarray
+
+
+def check_truncation(distribution: str, threshold: float | None) -> None:
+    """Refuse a truncation that has no meaning for latents of this distribution.
+
+    Raises:
+        UserError: on the sphere, where every latent is as far out as any other; or a threshold that cuts
+            nothing off a uniform latent.
+    """
+    if threshold is None:
+        return
+    if distribution == "sphere":
+        raise UserError(
+            f"--truncation {threshold}: latents on a sphere are all equally far out; leave it out"
+        )
+    if distribution == "uniform" and threshold >= 1:
+        raise UserError(
+            f"--truncation {threshold}: uniform latents lie in [-1, 1]; give a number below 1"
+        )
+
+
+def truncate(latents: np.ndarray, distribution: str, threshold: float) -> np.ndarray:
+    """Latents with the distribution that drawing each number again until it is within ±threshold gives.
+
+    Brock et al. 2018, "Large scale GAN training" (1809.11096), section 3.1: the truncation trick.  Images
+    become more typical, and less varied.  Instead of drawing again, each number goes to the same quantile of
+    the truncated distribution, z ↦ Φ⁻¹(½ + (Φ(z) − ½)(2Φ(threshold) − 1)) of a normal latent and
+    z ↦ threshold · z of a uniform one.  So a seed's image stays the same image, nearer to the typical one.
+
+    Args:
+        latents: (N, latent_dim).
+        distribution: that they come from.
+        threshold: above 0.
+
+    Returns:
+        (N, latent_dim), float32.
+
+    Raises:
+        UserError: as `check_truncation`.
+    """
+    check_truncation(distribution, threshold)
+    if distribution == "uniform":
+        return np.float32(threshold) * latents
+    from scipy.special import erf, erfinv
+
+    inside = erf(threshold / np.sqrt(2))
+    moved = np.sqrt(2) * erfinv(inside * erf(latents.astype(np.float64) / np.sqrt(2)))
+    return np.clip(moved, -threshold, threshold).astype(np.float32)
+
+
+def draw_latents(
+    generator: Generator, count: int, seed: Any, truncation: float | None = None
+) -> np.ndarray:
+    """`count` latents (count, latent_dim) float32; the first ones are the same whatever the count."""
+    latents = generator.draw_latents(count, seed).numpy()
+    return latents if truncation is None else truncate(latents, generator.latent, truncation)
+
+
 def draw(
-    generator: Generator, count: int, seed: int, label: int | None = None
+    generator: Generator,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    truncation: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """`count` images (count, H, W, C) uint8 and their latents (count, latent_dim) float32."""
-    latents = generator.draw_latents(count, seed).numpy()
+    latents = draw_latents(generator, count, seed, truncation)
     return generator.pictures(latents, labels_for(generator, count, label)), latents
 
 
-def nice(
-    generator: Generator, count: int, seed: int, label: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def chunk_size(image_shape: Sequence[int]) -> int:
+    """How many images of this shape are held at a time."""
+    return int(np.clip(CHUNK_BYTES // (4 * np.prod(image_shape)), 1, CHUNK))
+
+
+def batches(
+    generator: Generator,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    truncation: float | None = None,
+) -> Iterator[Drawn]:
+    """What `draw` draws, with labels, some images at a time: memory does not grow with their number."""
+    latents = draw_latents(generator, count, seed, truncation)
+    labels, size = labels_for(generator, count, label), chunk_size(generator.image_shape)
+    for start in range(0, count, size):
+        part = slice(start, start + size)
+        yield _drawn(generator, latents[part], labels[part])
+
+
+def _drawn(generator: Generator, latents: np.ndarray, labels: np.ndarray) -> Drawn:
+    images = generator.pictures(latents, labels)
+    return Drawn(images, latents, generator.classes_of(images, labels).astype(np.int32))
+
+
+def nicest(
+    generator: Generator,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    truncation: float | None = None,
+) -> Drawn:
     """The `count` images that D finds most real among 20 times as many, best first."""
     candidates = round(count / NICE_SHARE)
-    pictures, latents = draw(generator, candidates, seed, label)
-    scores = generator.scores(pictures, labels_for(generator, candidates, label))
-    best = np.argsort(-scores, kind="stable")[:count]
-    return pictures[best], latents[best]
+    size = max(CANDIDATES, count + count % 2)  # even, for packs of two
+    best = scores = None
+    progress = Progress(candidates, "candidates judged")
+    for block, start in enumerate(range(0, candidates, size)):
+        many = min(size, candidates - start)
+        latents = draw_latents(generator, many, [seed, block] if block else seed, truncation)
+        labels = labels_for(generator, start + many, label)[start:]
+        found, judged = [], []
+        for first in range(0, many, CHUNK):
+            part = slice(first, first + CHUNK)
+            found.append(generator.pictures(latents[part], labels[part]))
+            judged.append(generator.scores(found[-1], labels[part]))
+            progress(start + first + len(found[-1]))
+        fresh = Drawn(np.concatenate(found), latents, labels)
+        every = (
+            fresh if best is None else Drawn(*map(np.concatenate, zip(best, fresh, strict=True)))
+        )
+        scores = np.concatenate([*([] if scores is None else [scores]), *judged])
+        order = np.argsort(-scores, kind="stable")[:count]
+        best, scores = Drawn(*(array[order] for array in every)), scores[order]
+    assert best is not None  # count is 1 or more
+    return best._replace(labels=generator.classes_of(best.images, best.labels).astype(np.int32))
 
 
-def interpolate(
-    generator: Generator, seed: int, label: int | None = None
+def nice(
+    generator: Generator,
+    count: int,
+    seed: int,
+    label: int | None = None,
+    truncation: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Images and latents of `nicest`."""
+    images, latents, _ = nicest(generator, count, seed, label, truncation)
+    return images, latents
+
+
+def walks(
+    generator: Generator, seed: int, label: int | None = None, truncation: float | None = None
+) -> Drawn:
     """`WALKS` walks of `FRAMES` images each, along great circles (White 2016)."""
     from gan_common import tricks
 
-    ends = generator.draw_latents(2 * WALKS, seed).numpy()
+    ends = draw_latents(generator, 2 * WALKS, seed, truncation)
     latents = np.concatenate(
         [
             np.asarray(tricks.slerp(a, b, t))[None]
@@ -109,8 +252,15 @@ def interpolate(
         ]
     )
     # A walk keeps one class, so that only the latent changes along it.
-    labels = np.repeat(labels_for(generator, WALKS, label), FRAMES)
-    return generator.pictures(latents, labels), latents
+    return _drawn(generator, latents, np.repeat(labels_for(generator, WALKS, label), FRAMES))
+
+
+def interpolate(
+    generator: Generator, seed: int, label: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and latents of `walks`."""
+    images, latents, _ = walks(generator, seed, label)
+    return images, latents
 
 
 def directions(network: Any, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,20 +303,21 @@ def parse_arithmetic(text: str, count: int) -> list[tuple[int, list[int]]]:
     return terms
 
 
-def arithmetic(
+def sums(
     generator: Generator,
     terms: Sequence[tuple[int, list[int]]],
     count: int,
     seed: int,
     label: int | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+    truncation: float | None = None,
+) -> Drawn:
     """Radford et al. 2015, section 6.3.2: sum and difference of mean latents.
 
     Returns:
-        Images and latents of a grid: a row for each term, its images then its mean's; in the last
-        row the result, then the result with uniform noise of ±0.25 added, as in their figure 7.
+        A grid: a row for each term, its images then its mean's; in the last row the result, then the
+        result with uniform noise of ±0.25 added, as in their figure 7.
     """
-    grid = generator.draw_latents(count, seed).numpy()
+    grid = draw_latents(generator, count, seed, truncation)
     means = [grid[term].mean(axis=0) for _, term in terms]
     result = sum(sign * mean for (sign, _), mean in zip(terms, means, strict=True))
     columns = max(len(term) for _, term in terms) + 1
@@ -177,5 +328,16 @@ def arithmetic(
         for (_, term), mean in zip(terms, means, strict=True)
     ]
     latents = np.concatenate([*rows, result + noise]).astype(np.float32)
-    labels = np.full(len(latents), 0 if label is None else label)
-    return generator.pictures(latents, labels), latents
+    return _drawn(generator, latents, np.full(len(latents), 0 if label is None else label))
+
+
+def arithmetic(
+    generator: Generator,
+    terms: Sequence[tuple[int, list[int]]],
+    count: int,
+    seed: int,
+    label: int | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and latents of `sums`."""
+    images, latents, _ = sums(generator, terms, count, seed, label)
+    return images, latents

@@ -3,14 +3,15 @@
     python -m keras_dcgan.evaluate --run_dir runs/keras_dcgan/mnist5k-dcgan-1
 
 Prints FID, KID, precision, recall, density, coverage, inception score and class balance, each beside what
-real images score, and adds them to the run's summary.json.
+real images score, and whether the images are copies of training images; adds all to the run's summary.json
+and MODEL_CARD.md.  Draws copies.png: the generated images that are closest to a training image, beside it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from gan_common import cli, data
-from gan_common.cli.evaluate import command
+from gan_common.cli.evaluate import command, measure
 from gan_common.runs import Run
 from keras_dcgan.config import Config
 
@@ -31,16 +32,12 @@ def _restore(*given: Any) -> Any:
 
 
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
-    """Measure `gan` against `dataset`, print the table, add it to the run's summary."""
-    from gan_common import metrics, sampling
+    """Measure `gan` against `dataset`, print what is found, add it to the run's summary."""
+    from gan_common import sampling
     from gan_common.metrics import scores
 
-    count = scores.sample_count(dataset)
-    fake, _ = sampling.draw(gan, count, seed=gan.config.seed + 1)
-    report = scores.compare(dataset, fake)
-    print(metrics.format_report(report))
-    run.summarize(**report)
-    return report
+    fake, _ = sampling.draw(gan, scores.fake_count(dataset), seed=gan.config.seed + 1)
+    return measure(run, dataset, fake)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 """Draw images from a trained generator.
 
-    python -m keras_dcgan.generate --run_dir RUN                       a grid of 64 images
-    python -m keras_dcgan.generate --run_dir RUN --nice                the best 5% by the discriminator
-    python -m keras_dcgan.generate --run_dir RUN --interpolate         walks from latent to latent
+    python -m keras_dcgan.generate --run_dir RUN                           a grid of 64 images
+    python -m keras_dcgan.generate --run_dir RUN --out FOLDER --count 500  one PNG an image, and labels.csv
+    python -m keras_dcgan.generate --run_dir RUN --truncation 1            more typical images, less varied
+    python -m keras_dcgan.generate --run_dir RUN --project IMAGE           the latent that comes nearest
+    python -m keras_dcgan.generate --run_dir RUN --nice                    the best 5% by the discriminator
+    python -m keras_dcgan.generate --run_dir RUN --interpolate             walks from latent to latent
     python -m keras_dcgan.generate --run_dir RUN --arithmetic "3,17,25 - 4,9,11 + 8,20,31"
-    python -m keras_dcgan.generate --run_dir RUN --label 7             one class (preset cgan)
-    python -m keras_dcgan.generate --run_dir RUN --format npz          the numbers: images and latents
-    python -m keras_dcgan.generate --run_dir RUN --format keras        the generator as one file
+    python -m keras_dcgan.generate --run_dir RUN --label 7                 one class (preset cgan)
+    python -m keras_dcgan.generate --run_dir RUN --format npz              the numbers: images, latents, …
+    python -m keras_dcgan.generate --run_dir RUN --format keras            the generator as one file
 
 The images of a grid are numbered from 0, row by row; --arithmetic takes these numbers, for the same --seed.
 """

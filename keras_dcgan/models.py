@@ -92,7 +92,7 @@ class GAN(Drawing, keras.Model):
     ) -> None:
         super().__init__(name="gan")
         self.generator, self.discriminator = generator, discriminator
-        self.config, self.num_classes = config, num_classes
+        self.config, self.num_classes, self.image_shape = config, num_classes, image_shape
         self.conditional = config.preset == "cgan"
         self.relativistic = config.loss == "relativistic"
         kind = "sgd" if "sgd_discriminator" in config.tricks else config.optimizer
@@ -372,6 +372,14 @@ class GAN(Drawing, keras.Model):
             self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=CHUNK)
         ]
         return np.concatenate(logits)[:, 0]
+
+    def features_of(self, images: Any, labels: Any) -> tf.Tensor:
+        """Images (N, H, W, C) in [-1, 1], labels (N,) → D's features (N, features), with a gradient."""
+        if "packing" in self.config.tricks:  # a pack of one image, over and over
+            images = tf.repeat(images, PACKED, axis=0)
+        layer = self.discriminator.get_layer("features")
+        network = keras.Model(self.discriminator.input, layer.output)
+        return self.judge(images, labels, False, network)
 
     def thumbnail_distance(self, real: np.ndarray) -> float:
         """How far thumbnails of generated images are from those of real ones: lower is better.

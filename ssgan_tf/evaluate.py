@@ -4,10 +4,11 @@
     python -m ssgan_tf.evaluate --run_dir runs/ssgan_tf/mnist-fast-1 --calibrate
 
 Prints the test error with the averaged weights and with the last ones, the accuracy of each class, how well
-D tells generated images from real ones, and FID beside its floor; adds them to the run's summary.json.
-Draws confusion.png; mistakes.png: the test images that it is most confidently wrong about; and
-reliability.png: whether it is right as often as it is sure.  --calibrate first fits a temperature on the
-run's validation images (Guo et al. 2017), which predict and export take from then on.
+D tells generated images from real ones, FID beside its floor, and whether generated images are copies; adds
+them to the run's summary.json and MODEL_CARD.md.  Draws confusion.png; mistakes.png: the test images that it
+is most confidently wrong about; reliability.png: whether it is right as often as it is sure; copies.png: the
+generated images that are closest to a training image.  --calibrate first fits a temperature on the run's
+validation images (Guo et al. 2017), which predict and export take from then on.
 """
 
 import dataclasses
@@ -57,17 +58,15 @@ def _first(options: Options, run: Run, gan: Any, dataset: data.Dataset) -> None:
 
 def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     """Measure `gan` on the test split, print it, draw it, add the numbers to the run's summary."""
-    from gan_common import metrics, sampling
+    from gan_common import sampling
     from gan_common.metrics import scores
 
     measured = classification(run, gan, dataset)
     run.summarize(**measured)
     if not gan.config.baseline:
-        fake, _ = sampling.draw(gan, scores.sample_count(dataset), seed=gan.config.seed + 1)
-        measured |= detection(gan, dataset.x_test, fake)
-        report = scores.compare(dataset, fake)
-        print(metrics.format_report(report))
-        measured |= report
+        fake, _ = sampling.draw(gan, scores.fake_count(dataset), seed=gan.config.seed + 1)
+        measured |= detection(gan, dataset.x_test, fake[: len(dataset.x_test)])
+        measured |= shared.measure(run, dataset, fake)
     run.summarize(**measured)
     return measured
 

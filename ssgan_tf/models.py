@@ -134,7 +134,7 @@ class SSGAN(Drawing):
         label_shares: Any = None,
     ) -> None:
         self.generator, self.discriminator = generator, discriminator
-        self.config, self.num_classes = config, num_classes
+        self.config, self.num_classes, self.image_shape = config, num_classes, image_shape
         self.generator_optimizer = _optimizer(config, config.generator_lr)
         self.discriminator_optimizer = (
             optimizers.SGD(config.discriminator_lr, momentum=config.beta_1, nesterov=True)
@@ -196,6 +196,15 @@ class SSGAN(Drawing):
     def scores(self, pictures: Any, labels: Any = None) -> np.ndarray:
         """How real D finds uint8 images (N, H, W, C): the logit of real against generated, (N,)."""
         return losses.real_fake_logit(self.logits(pictures)).numpy()
+
+    def classes_of(self, pictures: np.ndarray, labels: Any = None) -> np.ndarray:
+        """The class (N,) that D takes each uint8 image (N, H, W, C) for: nobody asked for one."""
+        return losses.classify(self.logits(pictures)).numpy()
+
+    def features_of(self, images: tf.Tensor, labels: Any = None) -> tf.Tensor:
+        """Images (N, H, W, C) in [-1, 1] → D's features (N, features), with a gradient."""
+        features, _ = self.discriminator(images, training=False)
+        return features
 
     def error(self, pictures: Any, labels: Any, averaged: bool = True) -> float:
         """Share of uint8 images (N, H, W, C) whose class (N,) is not the one predicted."""

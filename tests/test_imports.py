@@ -55,21 +55,27 @@ def sources():
 # The floors of gan_common, from the ground up: an arrow goes down, or stays within its wing.
 FLOORS = (
     ("errors",),
-    ("arguments", "catalogue", "files", "quiet", "replicas"),
+    ("arguments", "catalogue", "files", "progress", "quiet", "replicas"),
     ("kernels", "losses", "modern", "plotting", "shapes"),
     ("data", "tricks"),
     ("terms",),
     ("metrics", "sampling"),
-    ("doctor",),
+    ("doctor", "projection"),
     ("drawing", "runs"),
     ("cli",),
     ("lessons", "modes"),
+    ("__main__",),
 )
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
 
 
 def wing_of(path):
-    """The wing of a file of gan_common: its folder there, or the file itself."""
+    """The wing of a file of gan_common: its folder there, or the file itself.
+
+    A wing's `__main__` is a command: it stands above all of them.
+    """
+    if path.stem == "__main__":
+        return "__main__"
     return path.relative_to(ROOT / "gan_common").with_suffix("").parts[0]
 
 

@@ -11,6 +11,7 @@ from benchmarks.experiments import ssgan as ssgan_table
 from benchmarks.speed import bench
 from gan_common import modes
 from gan_common.cli import export, generate
+from gan_common.metrics import __main__ as folders
 from keras_dcgan import __main__ as keras_dcgan
 from keras_dcgan import config as dcgan_config
 from ssgan_tf import __main__ as ssgan_tf
@@ -44,6 +45,7 @@ def test_the_readme_names_only_flags_that_exist(document):
         evaluate.Options,
         export.Options,
         predict.Options,
+        folders.Options,
         modes.Options,
         modes_table.Options,
         ssgan_table.Options,

@@ -1,11 +1,14 @@
 """How a training command ends: stopped, or summed up, drawn and measured."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gan_common import files
 from gan_common.cli.command import when_interrupted
 from gan_common.errors import UserError
+from gan_common.kernels import machine
+from gan_common.runs import card
 from gan_common.runs.recorder import Recorder
 from gan_common.runs.run import Run
 
@@ -39,7 +42,7 @@ def finish(
     Returns:
         The exit status, 0.
     """
-    run.summarize(**recorder.totals(), **summary)
+    run.summarize(**recorder.totals(), **summary, machine=machine.description())
     gif, curves = recorder.draw_pictures()
     measured: Mapping[str, float] = {}
     if measure is not None:
@@ -48,13 +51,15 @@ def finish(
                 measured = measure()
         except UserError as error:  # the training itself is done and saved
             print(f"not measured: {error}")
+    about = card.write(run)
     if json:
         files.write_json(Path(json), run.summary())
     print(f"run        {run.folder}")
     print(f"samples    {run.sample_files()[-1]}")
     print(f"over time  {gif}")
     print(f"curves     {curves}")
+    print(f"card       {about}")
     print(f"more       python -m {package}.generate --run_dir {run.folder} --nice")
-    if measured:
+    with contextlib.suppress(KeyError):  # a small folder has no FID
         print(told.format(**measured))
     return 0

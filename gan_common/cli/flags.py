@@ -26,6 +26,7 @@ def flag(
     *,
     since: str | None = None,
     on_resume: bool = False,
+    folder: bool = False,
 ) -> Any:
     """A dataclass field that is also a flag.
 
@@ -37,9 +38,10 @@ def flag(
         since: the version of this project in which it came, unless that is the first: a run of an earlier one
             did what the default does.
         on_resume: whether it may be given anew with --resume.
+        folder: of what is written, whether it may be a folder.
     """
     metadata = {"help": help, "choices": choices, "lower": lower, "upper": upper}
-    metadata |= {"since": since, "on_resume": on_resume}
+    metadata |= {"since": since, "on_resume": on_resume, "folder": folder}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -100,6 +102,7 @@ def parse(
     config_class: type,
     argv: Sequence[str],
     usage: str,
+    places: Sequence[str] = (),
     arguments: str | None = None,
     outputs: Sequence[str] = ("json", "csv", "out"),
 ) -> dict[str, Any]:
@@ -109,7 +112,8 @@ def parse(
         config_class: a dataclass whose fields are made with `flag`.
         argv: program name first.
         usage: the text that `--help` prints above the flags.
-        arguments: the field, made without `flag`, that takes what is typed without a flag's name, as a
+        places: fields that may also be given without their flag's name, in this order.
+        arguments: the field, made without `flag`, that takes what else is typed without a flag's name, as a
             tuple; flags may stand between.  None refuses such.
         outputs: flags that name a file to write, which is checked.
 
@@ -118,8 +122,8 @@ def parse(
         SystemExit: with status 0, after `--help`.
     """
     values = flags.FlagValues()
+    values.set_gnu_getopt(bool(places) or arguments is not None)  # flags before, between and after
     _define(config_class, values)
-    values.set_gnu_getopt(arguments is not None)
     fields = {flag_name(f): f.name for f in _of_flags(config_class)}
     names = list(fields)
     if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
@@ -134,31 +138,38 @@ def parse(
         raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
     except flags.Error as error:
         raise UserError(str(error)) from error
-    if rest and arguments is None:
-        raise UserError(f"unexpected argument {rest[0]!r}; values are given as --name value")
+    if len(rest) > len(places) and arguments is None:
+        raise UserError(
+            f"unexpected argument {rest[len(places)]!r}; values are given as --name value"
+        )
     given = {
         field: values[name].value
         for name, field in fields.items()
         if values[name].value is not None
     }
+    for place, text in zip(places, rest, strict=False):
+        if place in given:
+            raise UserError(f"both --{place} {given[place]} and {text!r}: give one of them")
+        given[place] = text
+    may_be_folder = {f.name for f in _of_flags(config_class) if f.metadata["folder"]}
     for name, value in given.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UserError(f"--{name} {value}: give a finite number")
         if name in outputs:
-            check_output(f"--{name}", str(value))
+            check_output(f"--{name}", str(value), name in may_be_folder)
     if arguments is not None:
-        given[arguments] = list(rest)
+        given[arguments] = list(rest[len(places) :])
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
 
 
-def check_output(title: str, file: str) -> None:
+def check_output(title: str, file: str, may_be_folder: bool = False) -> None:
     """Refuse at once a file that could not be written in the end.
 
     Raises:
         UserError: it is a folder, or the folder that it would be in is none, or cannot be written to.
     """
     path = Path(file)
-    if not file or path.is_dir():
+    if not file or (path.is_dir() and not may_be_folder):
         raise UserError(f"{title} {file!r}: is a folder; name a file")
     folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Measures by nearest neighbors: precision and recall, density and coverage, copies."""
+"""Measures by nearest neighbors: precision and recall, density and coverage, nearest images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -64,21 +64,40 @@ def nearest(points: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndar
     """For each of `points` (N, d) the row of its nearest among `others` (M, d), and the distance to it.
 
     Of images, flattened: whether a generator copies what it was trained on.  Compare the distances with
-    those of held-out images, which cannot be copies.
+    those of held-out images, which cannot be copies: `gan_common.metrics.copies`.
 
     Raises:
       ValueError: for wrong shapes, no rows, NaN or infinity.
     """
-    points, others = check_features("points", points, 1), check_features("others", others, 1)
+    rows, distances = nearest_few(points, others, 1)
+    return rows[:, 0], distances[:, 0]
+
+
+def nearest_few(
+    points: np.ndarray, others: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `count` nearest of each point, nearest first: rows (N, count), and distances (N, count).
+
+    Distances are exact: 0 to a row that is the same.
+
+    Raises:
+      ValueError: as `nearest`, or fewer than `count` others.
+    """
+    points, others = check_features("points", points, 1), check_features("others", others, count)
     if points.shape[1] != others.shape[1]:
         raise ValueError(
             "points and others must have as many columns. "
             f"Received: shapes {points.shape} and {others.shape}"
         )
-    from sklearn.metrics import pairwise_distances_argmin_min
 
-    rows, distances = pairwise_distances_argmin_min(points, others, metric="euclidean")
-    return rows, distances
+    def least(squares: np.ndarray, start: int) -> np.ndarray:
+        return np.argpartition(squares, count - 1, axis=1)[:, :count]
+
+    rows = np.concatenate(_in_chunks(points, others, least))
+    # The chunks' squares are rounded to 1e-15 of the squared norms, which a copy's distance is below.
+    distances = np.stack([np.linalg.norm(points - others[each], axis=1) for each in rows.T], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
 
 
 def _in_chunks(x: np.ndarray, y: np.ndarray, reduce: Callable[[np.ndarray, int], Any]) -> list[Any]:

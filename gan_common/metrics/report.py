@@ -71,7 +71,7 @@ def needs_classes(name: str) -> bool:
     return name.removesuffix("_floor") in _OF_CLASSES
 
 
-_ROWS = {  # name in a report: what a reader calls it, which direction is better
+MEASURES = {  # name in a report: what a reader calls it, which direction is better
     "fid": ("Fréchet distance (FID)", "lower"),
     "kid": ("kernel distance (KID)", "lower"),
     "precision": ("precision", "higher"),
@@ -95,7 +95,7 @@ def format_report(report: dict[str, float]) -> str:
         f"against {report['reference_samples']} others",
         f"{'':<30}{'generated':>12}{'real':>12}  better",
     ]
-    for name, (title, better) in _ROWS.items():
+    for name, (title, better) in MEASURES.items():
         if name not in report:
             continue
         value, floor = _number(report[name]), _number(report[f"{name}_floor"])

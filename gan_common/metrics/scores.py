@@ -7,6 +7,7 @@ from gan_common.errors import UserError
 from gan_common.metrics import features
 from gan_common.metrics.classes import class_histogram, class_kl
 from gan_common.metrics.distances import frechet_distance
+from gan_common.metrics.memorization import COMPARED, Copies, find_copies, pixels
 from gan_common.metrics.report import needs_classes, report
 
 
@@ -30,6 +31,26 @@ def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
     if features.has_classes(dataset):
         return told
     return {name: value for name, value in told.items() if not needs_classes(name)}
+
+
+def copies(dataset: Dataset, fake: np.ndarray, in_features: bool = True) -> Copies:
+    """Whether generated images repeat a data set's training images, in pixels and in features.
+
+    Args:
+        dataset: real images, two of them held out or more.
+        fake: generated ones, uint8 (N, H, W, C); give `fake_count` of them.
+        in_features: whether also in those of the classifier.
+    """
+    describe = {"pixels": pixels}
+    if in_features:
+        model = features.classifier(dataset)
+        describe["features"] = lambda images: features.extract(model, images)[0]
+    return find_copies(dataset, fake, describe)
+
+
+def fake_count(dataset: Dataset) -> int:
+    """How many images are generated for `copies`: few held-out images are no reason for few of these."""
+    return int(np.clip(len(dataset.x_test), COMPARED, features.MAX_PICTURES))
 
 
 def sample_count(dataset: Dataset) -> int:

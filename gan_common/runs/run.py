@@ -10,9 +10,10 @@
         samples/*.png    one fixed set of latents over training, and samples.gif of them
         tensorboard/     the same curves and images for TensorBoard
         summary.json     seconds, steps, images per second, versions, what was measured
+        MODEL_CARD.md    the same for a person: data, preset, machine, measures, how to load it
         .lock            which process is training in it, see `gan_common.runs.lock`
 
-`recorder` fills it while a training goes on, `checkpoints` keeps its state.
+`recorder` fills it while a training goes on, `checkpoints` keeps its state, `card` sums it up.
 """
 
 import csv
@@ -35,6 +36,7 @@ from gan_common.runs import lock
 # All of the first so many go to TensorBoard, then half of as many again, then a quarter of twice as many: its
 # files grow by the logarithm of a run's length.
 TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
+SAMPLE_BYTES = 200_000  # of a sample grid, from which on it is enlarged less and has fewer colors
 FOLDERS = ("checkpoints", "samples", "tensorboard")
 IMAGES = "images.json"  # see `gan_common.runs.images`
 
@@ -125,6 +127,11 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: damaged ({error}); restore it, or start a new run") from error
         return shape, names
+
+    def pictures(self) -> int | None:
+        """How many training images there are; None of a run that is older than this number."""
+        facts = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
+        return facts.get("pictures")
 
     # ------------------------------------------------------------------ curves
 
@@ -230,7 +237,7 @@ class Run:
     def add_sample(self, step: int, images: np.ndarray) -> Path:
         """Save a grid of `images` (uint8, NHWC) as the sample of `step`."""
         path = self.folder / "samples" / f"{step_name(step)}.png"
-        plotting.save_grid(path, images)
+        plotting.save_grid(path, images, max_bytes=SAMPLE_BYTES, shrink=False)
         if not is_shown(len(self.sample_files()) - 1, TENSORBOARD_SAMPLES):
             return path
         import tensorflow as tf

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -462,7 +463,11 @@ def test_a_run_leaves_everything_that_it_promises(trained):
         "curves.png",
         "tensorboard",
         "summary.json",
+        "MODEL_CARD.md",
     }
+    card = (trained / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "2 classes (left, right)" in card
+    assert "Not measured" in card
 
 
 def final_state(run_dir):
@@ -507,7 +512,20 @@ def test_evaluate_adds_the_measures_to_the_summary(trained, capsys, tmp_path):
     for name in ("fid", "fid_floor", "class_kl", "precision", "steps", "seconds"):
         assert isinstance(summary[name], int | float)
     assert summary["fid"] > summary["fid_floor"]
-    assert out.exists()
+    assert json.loads(out.read_text())["copied_share"] == summary["copied_share"]
+    assert summary["copies"].startswith(("memorized: ", "not memorized: ", "cannot be told"))
+    assert "| Fréchet distance (FID) |" in (trained / "MODEL_CARD.md").read_text(encoding="utf-8")
+    with Image.open(trained / "copies.png") as pairs:
+        assert pairs.width > pairs.height / 2
+
+
+def test_measured_numbers_are_those_of_as_many_images_as_are_held_out(trained):
+    gan = models.restore(
+        models.runs.Run(trained), train.cli.saved(train.Config, trained), (16, 16, 3), 2
+    )
+    few, many = (sampling.draw(gan, count, seed=5)[0] for count in (12, 600))
+    # Products of another batch size are summed in another order: a gray level here and there.
+    np.testing.assert_allclose(few.astype(int), many[:12].astype(int), atol=1)
 
 
 def test_generate_writes_what_is_asked_for(trained, capsys, tmp_path):
@@ -530,13 +548,46 @@ def test_generate_writes_what_is_asked_for(trained, capsys, tmp_path):
     with np.load(npz, allow_pickle=False) as arrays:
         assert arrays["images"].shape == (5, 16, 16, 3)
         assert arrays["images"].dtype == np.uint8
+        assert arrays["labels"].tolist() == [0, 1, 0, 1, 0]
         latents = arrays["latents"]
+
+    (folder,) = made("--out", tmp_path / "many", "--count", 5)
+    assert (tmp_path / "many" / "labels.csv").read_text().split() == [
+        "file,label", "00000.png,left", "00001.png,right", "00002.png,left", "00003.png,right",
+        "00004.png,left",
+    ]  # fmt: skip
+    with np.load(npz, allow_pickle=False) as arrays:
+        for number, image in enumerate(arrays["images"]):
+            with Image.open(Path(folder) / f"{number:05d}.png") as file:
+                np.testing.assert_array_equal(np.asarray(file), image)
+
+    (nearer,) = made("--format", "npz", "--truncation", 0.5, "--out", tmp_path / "nearer.npz")
+    with np.load(nearer, allow_pickle=False) as arrays:
+        assert np.abs(arrays["latents"]).max() <= 0.5
+        np.testing.assert_array_equal(np.sign(arrays["latents"][:5]), np.sign(latents))
 
     (path,) = made("--format", "keras", "--out", tmp_path / "generator.keras")
     generator = keras.saving.load_model(path, safe_mode=True)
     drawn = tricks.unscale_images(generator([latents, np.arange(5) % 2], training=False).numpy())
     with np.load(npz, allow_pickle=False) as arrays:
         np.testing.assert_array_equal(drawn, arrays["images"])
+
+
+def test_generate_finds_the_latent_of_an_image_and_its_class(trained, capsys, tmp_path):
+    config = train.cli.saved(train.Config, trained)
+    gan = models.restore(models.runs.Run(trained), config, (16, 16, 3), 2)
+    target = gan.pictures(gan.draw_latents(1, 77), [1])[0]
+    Image.fromarray(target).save(tmp_path / "mine.png")
+    flags = ["--project", tmp_path / "mine.png", "--steps", 60, "--starts", 2]
+    assert run_command(generate, "--run_dir", trained, *flags) == 0
+    told, named, *files = capsys.readouterr().out.splitlines()
+    assert told.startswith("distance ")
+    assert named == "class right"
+    assert [Path(file).name for file in files] == ["generated-project.png", "generated-project.npz"]
+    with np.load(files[1], allow_pickle=False) as found:
+        np.testing.assert_array_equal(found["target"], target)
+        assert found["distance"] < found["sample_distance"]
+        np.testing.assert_array_equal(gan.pictures(found["latent"][None], [1])[0], found["image"])
 
 
 @pytest.mark.parametrize(

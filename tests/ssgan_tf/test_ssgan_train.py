@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_common import cli, data, files, runs
 from gan_common.errors import UserError
-from gan_common.metrics import scores
+from gan_common.metrics import memorization, scores
 from gan_common.runs import recorder
 from gan_common.runs.recorder import Recorder
 from ssgan_tf import evaluate, generate, models, sweep, train
@@ -356,6 +357,10 @@ def test_evaluation_agrees_with_the_predictions(finished, monkeypatch):
     dataset = data.load("mnist5k", None, 12)
     monkeypatch.setattr(scores, "compare", lambda dataset, fake: {"fid": 1.0, "fid_floor": 0.5})
     monkeypatch.setattr("gan_common.metrics.format_report", str)
+    in_pixels = {"pixels": memorization.pixels}
+    monkeypatch.setattr(
+        scores, "copies", lambda *pair, in_features: memorization.find_copies(*pair, in_pixels)
+    )
     measured = evaluate.evaluate(run, gan, dataset)
     predicted = gan.logits(dataset.x_test)[:, :-1].argmax(axis=1)
     assert measured["test_error"] == pytest.approx(np.mean(predicted != dataset.y_test))
@@ -367,7 +372,8 @@ def test_evaluation_agrees_with_the_predictions(finished, monkeypatch):
     assert measured["real_detected"] == pytest.approx(np.mean(gan.scores(dataset.x_test) > 0))
     assert run.summary()["fid"] == 1.0
     assert run.summary()["steps"] == 6
-    for name in ("confusion.png", "mistakes.png"):
+    assert run.summary()["copies"].startswith("not memorized: ")
+    for name in ("confusion.png", "mistakes.png", "copies.png"):
         assert (finished / name).stat().st_size > 0
 
 
@@ -379,6 +385,21 @@ def test_generate_draws_what_the_run_draws(finished, tmp_path):
     assert end.value.code == 0
     _, gan = restored(finished)
     np.testing.assert_array_equal(np.load(out)["images"], gan.fixed_samples())
+    # Nobody asked for a class: the label is what D takes the image for.
+    predicted = gan.logits(gan.fixed_samples())[:, :-1].argmax(axis=1)
+    np.testing.assert_array_equal(np.load(out)["labels"], predicted)
+
+
+def test_a_projection_comes_nearer_than_any_random_sample(finished, tmp_path, capsys):
+    _, gan = restored(finished)
+    Image.fromarray(gan.fixed_samples()[0, ..., 0]).save(tmp_path / "mine.png")
+    argv = [f"--run_dir={finished}", f"--project={tmp_path / 'mine.png'}", "--steps=40"]
+    with pytest.raises(SystemExit) as end:
+        generate.main(["generate", *argv, f"--out={tmp_path / 'found.png'}"])
+    assert end.value.code == 0
+    assert "gray levels" in capsys.readouterr().out
+    with np.load(tmp_path / "found.npz") as found:
+        assert found["distance"] < found["sample_distance"] < found["between_samples"]
 
 
 def test_a_baseline_has_nothing_to_generate(tmp_path, capsys):

@@ -132,12 +132,38 @@ def test_a_grid_is_read_back_as_it_was(tmp_path, channels, mode):
         np.testing.assert_array_equal(np.asarray(picture).reshape(expected.shape), expected)
 
 
+@pytest.mark.parametrize(("size", "channels"), [(64, 3), (128, 3), (96, 4)])
+def test_a_grid_keeps_size_and_colors(tmp_path, size, channels):
+    images = noise(64, size, size, channels)
+    plotting.save_grid(tmp_path / "grid.png", images)
+    with Image.open(tmp_path / "grid.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), plotting.tile(images))
+
+
 @pytest.mark.parametrize(("size", "channels"), [(32, 3), (64, 3), (96, 4)])
-def test_even_noise_is_kept_below_200_kilobytes(tmp_path, size, channels):
-    plotting.save_grid(tmp_path / "grid.png", noise(64, size, size, channels))
+def test_even_noise_is_kept_small_where_that_is_asked_for(tmp_path, size, channels):
+    plotting.save_grid(tmp_path / "grid.png", noise(64, size, size, channels), max_bytes=200_000)
     assert (tmp_path / "grid.png").stat().st_size <= 200_000
     with Image.open(tmp_path / "grid.png") as picture:
         assert picture.width > 200
+
+
+def test_a_small_file_is_first_enlarged_less_then_of_fewer_colors_and_never_shrunk_unasked(
+    tmp_path,
+):
+    images = noise(64, 16, 16, 3)  # 49,152 bytes of noise, four times enlarged
+    path = tmp_path / "grid.png"
+    plotting.save_grid(path, images, max_bytes=70_000, shrink=False)
+    with Image.open(path) as picture:
+        scale = int(picture.info["enlarged"])
+        assert scale < 4
+        np.testing.assert_array_equal(np.asarray(picture), plotting.tile(images, scale=scale))
+    plotting.save_grid(path, images, max_bytes=1_000, shrink=False)
+    with Image.open(path) as picture:
+        assert (picture.mode, picture.info["enlarged"]) == ("P", "1")
+        assert picture.size == plotting.tile(images).shape[1::-1]
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+        assert np.abs(shown - plotting.tile(images)).mean() < 30
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

@@ -1,0 +1,180 @@
+"""MODEL_CARD.md: what a run's networks are, of which data, how good, and how to load them.
+
+It is made from the run's own files, so it can be written again at any time.  What stands below its last
+heading is the person's, and stays.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gan_common import files
+from gan_common.errors import UserError
+from gan_common.metrics.report import MEASURES
+from gan_common.runs.run import Run
+
+NAME = "MODEL_CARD.md"
+LICENSE = "## License of the data"
+LICENSES = {
+    "mnist": "CC BY-SA 3.0; Yann LeCun and Corinna Cortes.",
+    "mnist5k": "CC BY-SA 3.0, 5,000 images of MNIST; Yann LeCun and Corinna Cortes.",
+    "fashion_mnist": "MIT; Zalando SE.",
+    "cifar10": "Published without one (Krizhevsky 2009); its images were collected from the web.",
+    "svhn": "For non-commercial use only; Netzer et al. 2011, images from Google Street View.",
+    "shapes": "MIT, as this project, which draws them.",
+    "openmoji": "CC BY-SA 4.0; OpenMoji (openmoji.org), to be credited wherever its images are shown.",
+}
+YOURS = (
+    "Yours: say here whose images they are, and what may be done with them and with what is drawn."
+)
+# Beside those of a report, which have floors: name in summary.json, title, direction.
+MORE_MEASURES = {
+    "copied_share": ("copies: nearer to a training image than the nearest 1% held out", "lower"),
+    "distance_ratio": ("nearest training image, distance over that of held-out ones", "about 1"),
+    "validation_error": ("validation error", "lower"),
+    "test_error": ("test error", "lower"),
+    "real_detected": ("D right on real images", "higher"),
+    "fake_detected": ("D right on generated images", "higher"),
+}
+
+
+def write(run: Run) -> Path:
+    """Write the card of a run, or write it anew; the file.
+
+    Raises:
+        UserError: a file of the run is damaged, or the folder cannot be written.
+    """
+    path, config = run.folder / NAME, _config(run)
+    dataset = str(config.get("dataset", "unknown"))
+    license = _kept(path) or LICENSES.get(dataset.partition(":")[0], YOURS)
+    parts = [_title(config), _facts(run, config), _measures(run), _loading(run, config)]
+    text = "\n\n".join([*parts, f"{LICENSE}\n\n{license.strip()}\n"])
+    files.write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return path
+
+
+def _config(run: Run) -> dict[str, Any]:
+    path = run.folder / "config.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"{path}: damaged ({error}); restore it") from error
+
+
+def _kept(path: Path) -> str:
+    """What a person may have written below the last heading."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.partition(f"{LICENSE}\n")[2].strip()
+
+
+def _title(config: Mapping[str, Any]) -> str:
+    kind = "baseline" if config.get("baseline") else config.get("preset")
+    return f"# {config.get('package')}: {kind} on {_text(config.get('dataset'))}"
+
+
+def _facts(run: Run, config: Mapping[str, Any]) -> str:
+    (height, width, channels), names = run.dataset_facts()
+    summary, count = run.summary(), run.pictures()
+    pictures = "" if count is None else f"{count:,} training images of "
+    classes = f"{len(names)} classes ({_list(names)})" if len(names) > 1 else "no classes"
+    labels = f"; {summary['labels']:,} labels" if "labels" in summary else ""
+    versions = ", ".join(f"{name} {of}" for name, of in summary.get("versions", {}).items())
+    rows = {
+        "data": f"{_text(config.get('dataset'))}: {pictures}{height}×{width}×{channels}, {classes}{labels}",
+        "preset": f"{config.get('preset')}, tricks: {', '.join(config.get('tricks', ())) or 'none'}",
+        "seed": config.get("seed"),
+        "steps": f"{summary.get('steps', 0):,} of {config.get('batch_size')} images",
+        "time": _time(summary),
+        "machine": summary.get("machine", "not known"),
+        "precision": config.get("precision"),
+        "versions": versions or "not known",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])
+
+
+def _time(summary: Mapping[str, Any]) -> str:
+    seconds = float(summary.get("seconds", 0))
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} minutes, {summary.get('images_per_second', 0):,.0f} images/s"
+
+
+def _measures(run: Run) -> str:
+    summary = run.summary()
+    rows = []
+    for name, (title, better) in {**MEASURES, **MORE_MEASURES}.items():
+        if name in summary:
+            floor = summary.get(f"{name}_floor")
+            beside = "" if floor is None else _number(floor)
+            rows.append(f"| {title} | {_number(summary[name])} | {beside} | {better} |")
+    if not rows:
+        package = _config(run).get("package")
+        return (
+            f"## Measures\n\nNot measured: `python -m {package}.evaluate --run_dir {_path(run)}`."
+        )
+    lines = [
+        "## Measures",
+        "",
+        "| | generated | real (floor) | better |",
+        "|---|---|---|---|",
+        *rows,
+    ]
+    if "fid" in summary:
+        lines += ["", "Features are this project's own: compare with the floor, not with papers."]
+    if "copies" in summary:
+        lines += ["", f"Copies: {summary['copies']}."]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _loading(run: Run, config: Mapping[str, Any]) -> str:
+    package = config.get("package")
+    if config.get("baseline"):
+        return (
+            "## How to load it\n\nA baseline has no generator; "
+            f"`python -m {package}.evaluate --run_dir {_path(run)}` measures its classifier."
+        )
+    latents = f"(N, {config.get('latent_dim')}) float32, {config.get('latent')}"
+    call = "generator(latents)"
+    if config.get("preset") == "cgan":
+        call, latents = "generator([latents, labels])", f"{latents}; labels (N,) int32"
+    return f"""## How to load it
+
+```
+python -m {package}.generate --run_dir {_path(run)} --count 64
+python -m {package}.generate --run_dir {_path(run)} --format keras --out generator.keras
+```
+
+```python
+from gan_common.sampling import load_generator  # safe: runs nothing that the file brings
+
+generator = load_generator("generator.keras")
+images = {call}  # latents {latents}; images in [-1, 1]
+```"""
+
+
+def _path(run: Run) -> str:
+    """The run's folder, as a shell takes it."""
+    import shlex
+
+    return shlex.quote(_text(run.folder))
+
+
+def _list(names: list[str], most: int = 12) -> str:
+    more = f", … {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(_text, names[:most])) + more
+
+
+def _text(value: Any) -> str:
+    """On one line, whatever a folder is called."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(value))
+
+
+def _cell(value: Any) -> str:
+    return _text(value).replace("|", "\\|")
