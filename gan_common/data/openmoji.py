@@ -279,7 +279,7 @@ def _drawn(texts: list[str], size: int) -> np.ndarray:
         image = Image.new("RGB", (side, side), "white")
         place = (side / 2, side / 2)
         ImageDraw.Draw(image).text(place, text, "black", font, "mm", embedded_color=True)
-        images[number] = image.resize((size, size), Image.Resampling.LANCZOS)
+        images[number] = np.asarray(image.resize((size, size), Image.Resampling.LANCZOS))
     return images
 
 

@@ -209,7 +209,7 @@ def _digest(dataset: Dataset) -> np.ndarray:
 
 def _mean_image(dataset: Dataset) -> np.ndarray:
     """The mean of the training images as the network sees them, so that another size may have it too."""
-    mean = np.mean(dataset.x_train, axis=0, dtype=np.float32)
+    mean = np.asarray(np.mean(dataset.x_train, axis=0, dtype=np.float32))
     block = _block(dataset.image_shape)
     height, width = (side // block for side in mean.shape[:2])
     mean = mean[: height * block, : width * block].reshape(height, block, width, block, -1)
