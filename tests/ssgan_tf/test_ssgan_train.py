@@ -330,6 +330,22 @@ def test_resuming_may_change_the_length(finished):
         resumed({"resume": str(finished), "epochs": 2, "steps": 9})
 
 
+def test_a_run_from_anothers_weights_begins_with_them_and_a_length_of_its_own(
+    finished, tmp_path, capsys
+):
+    folder = tmp_path / "new"
+    assert command("--from", str(finished), run_dir=folder, steps=1, seed=4) == 0
+    out = capsys.readouterr().out
+    assert "not taken over" not in out
+    assert f"layers of {finished}" in out
+    kept = models.checkpoints.Checkpoints(runs.Run(folder), {})
+    assert [path.name for path in kept.paths()] == ["step-00000000", "step-00000001"]
+    with pytest.raises(SystemExit) as end:
+        train.main(["train", "--resume", str(folder), "--steps=1"])
+    assert end.value.code == 2
+    assert "add --steps above 1" in capsys.readouterr().err
+
+
 def test_wrong_flags_end_with_status_2(tmp_path, capsys):
     assert command(run_dir=tmp_path / "a", labels=15) == 2
     assert "multiple of the 10 classes" in capsys.readouterr().err

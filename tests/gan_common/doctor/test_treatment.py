@@ -358,8 +358,9 @@ def command(package, pictures, run_dir, *more):
     """The status of a tiny training of a package: 20 steps or so, a checkpoint every ten."""
     small = SMALL if package is train_dcgan else SSGAN
     flags = {"dataset": f"folder:{pictures}", "image_size": 12, "run_dir": run_dir, **small}
+    flags |= {"save_every": 1, "sample_every": 1}
     if package is train_ssgan:
-        flags |= {"validation_size": 0, "labels": "all", "save_every": 1, "sample_every": 1}
+        flags |= {"validation_size": 0, "labels": "all"}
     argv = [f"--{name}={value}" for name, value in flags.items()]
     with pytest.raises(SystemExit) as end:
         package.main(["train", *argv, "--epochs=2", "--noevaluate", *map(str, more)])
