@@ -111,6 +111,7 @@ def resolve(given: dict) -> Config:
     # The documented runs of mnist5k go by 20 epochs, 1,240 steps, which it is large enough for.
     least = 0 if given.get("dataset", Config.dataset) == "mnist5k" else length.LEAST_STEPS
     values = {**PRESETS[preset], **length.defaults(given, least)}
+    catalogue.check(catalogue.DCGAN, chosen, preset, f"--preset {preset}")
     values |= catalogue.sets(catalogue.DCGAN, chosen)
     if given.get("break_"):
         _check_break(given["break_"], preset, chosen)
@@ -179,7 +180,6 @@ def _check_break(name: str, preset: str, chosen: tuple[str, ...]) -> None:
 
 def _check_tricks(config: Config) -> None:
     preset, chosen = config.preset, set(config.tricks)
-    catalogue.check(catalogue.DCGAN, config.tricks, preset, f"--preset {preset}")
     if config.loss == "relativistic" and "unrolled" in chosen:
         raise UserError(
             "--tricks unrolled with --loss relativistic: G's look ahead knows no pairs; choose "

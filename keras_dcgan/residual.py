@@ -31,9 +31,9 @@ def modern_generator(config: Config, image_shape: ImageShape, num_classes: int =
     inputs, x = generator_input(config, num_classes)
     x = layers.Dense(side * side * stages[-1], kernel_initializer=_he(1))(x)
     x = layers.Reshape((side, side, stages[-1]))(x)
-    for filters in reversed(stages):
-        if filters != stages[-1] or x.shape[1] != side:  # (n, n, …) → (2n, 2n, filters)
-            x = layers.UpSampling2D(2)(_resampled(x, filters))
+    x = _block(x, len(stages))
+    for filters in reversed(stages[:-1]):  # (n, n, …) → (2n, 2n, filters)
+        x = layers.UpSampling2D(2)(_resampled(x, filters))
         x = _block(x, len(stages))
     x = layers.LeakyReLU(LEAK)(x)
     x = tricks.UpsampleConv2D(image_shape[-1], 5, scale=2, kernel_initializer=_he(1))(x)
@@ -64,7 +64,7 @@ def modern_discriminator(
 def _stages(config: Config, image_shape: ImageShape) -> tuple[list[int], int]:
     """Filters of each stage, that of half the image's side first; and the side of the last."""
     times, side = halvings(config, image_shape)
-    return [config.width * min(2**stage, WIDEST) for stage in range(1, times + 1)], side
+    return [config.width * min(2**stage, WIDEST) for stage in range(times)], side
 
 
 def _resampled(x: Any, filters: int) -> Any:

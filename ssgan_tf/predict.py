@@ -4,7 +4,7 @@
     python -m ssgan_tf.predict --run_dir RUN --top 3 --csv classes.csv --json classes.json folder/
     python -m ssgan_tf.predict --run_dir RUN --most_unsure 20 --csv folder/labels.csv folder/
 
-Each image is prepared as those of the training were: upright, the centre square at the run's size, gray or
+Each image is prepared as those of the training were: upright, cropped or padded to the run's size, gray or
 RGB, transparency on white.  A folder is walked.  For each image: the class and its probability among the
 classes, and the probability that the image is generated, which is the K+1-th class (Salimans et al. 2016,
 section 5); a baseline has never seen generated ones, and says nothing of it.  The weights are the averaged
@@ -98,8 +98,7 @@ def _main(argv: Sequence[str]) -> None:
         unsure.check(options.paths, options.csv, options.json, options.top)
     names, others = found.find_images(options.paths)
     if others:
-        kinds = ", ".join(f".{kind}" for kind in found.KINDS)
-        print(f"left out, files other than {kinds}: {others:,}", file=sys.stderr)
+        print(f"left out, files that are no images: {others:,}", file=sys.stderr)
 
     import gan_common.quiet  # noqa: F401
 
@@ -134,6 +133,7 @@ class Classifier:
     Attributes:
         image_shape: (height, width, channels) of its images.
         class_names: K names.
+        fit: what becomes of an image that is not square.
     """
 
     def __init__(self, run: runs.Run, config: Config, checkpoint: str = "last") -> None:
@@ -145,6 +145,7 @@ class Classifier:
         self._gan: Any = models.restore(run, config, *facts, checkpoint)  # type: ignore[arg-type]
         self._temperature = calibration.temperature_of(run, self._gan) or 1.0
         self._baseline = config.baseline
+        self.fit = config.fit
 
     def probabilities(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 (N, H, W, C) → (N, K) of the classes, and (N,) of "generated" or None of a baseline."""
@@ -162,7 +163,7 @@ class Classifier:
         Raises:
             UserError: no image could be read.
         """
-        for kept, images in found.read_batches(names, self.image_shape):
+        for kept, images in found.read_batches(names, self.image_shape, self.fit):
             classes, generated = self.probabilities(images)
             best = np.argsort(-classes, axis=1, kind="stable")[:, :top]
             for i, name in enumerate(kept):

@@ -79,4 +79,4 @@ def _run_once(folder: Path, flags: dict) -> int:
     if started:
         return train.train(resumed({"resume": str(folder)}))
     flags = {**flags, "run_dir": str(folder)}
-    return train.train(resolve(flags), flags)
+    return train.train(resolve(flags), given=flags)

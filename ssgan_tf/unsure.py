@@ -130,7 +130,7 @@ def most_unsure(
     margins, pairs = np.empty(0), np.empty((0, 2), int)
     step = max(1, classifier.image_shape[0] // COMPARED)
     images = np.empty((0, *classifier.image_shape), np.uint8)[:, ::step, ::step]
-    for batch_names, batch in found.read_batches(names, classifier.image_shape):
+    for batch_names, batch in found.read_batches(names, classifier.image_shape, classifier.fit):
         p, _ = classifier.probabilities(batch)
         pairs = np.concatenate([pairs, np.argsort(-p, axis=1, kind="stable")[:, :2]])
         ordered = np.sort(p, axis=1)

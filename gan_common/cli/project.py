@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from gan_common import files, plotting
-from gan_common.data.pictures import read_picture
+from gan_common.data.decode import read_picture
 from gan_common.errors import UserError
 
 

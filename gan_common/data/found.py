@@ -3,14 +3,16 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from gan_common.data.pictures import EXTENSIONS, PROGRESS_EVERY, read_picture
+from gan_common.data.decode import FORMATS, read_picture
+from gan_common.data.decoder import PROGRESS_EVERY
+from gan_common.data.layout import is_image
 from gan_common.errors import UserError
 
-KINDS = tuple(extension.removeprefix(".") for extension in EXTENSIONS)
 BATCH = 500  # images at most,
 BATCH_BYTES = 2**22  # and bytes of them
 
@@ -18,8 +20,8 @@ BATCH_BYTES = 2**22  # and bytes of them
 def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
     """The images that the paths name.
 
-    A folder is walked, linked folders too, in the order of names; of its files those named *.png, *.jpg
-    or *.jpeg count.  A file is taken by whatever name.  Names that begin with a dot are passed over.
+    A folder is walked, linked folders too, in the order of names; of its files those count that are images by
+    name or by content.  A file that is named is taken for one.  Names that begin with a dot are passed over.
 
     Args:
         paths: of files and folders.
@@ -35,7 +37,7 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
     for path in paths:
         if os.path.isdir(path):
             for name in _walk(path):
-                if name.lower().endswith(EXTENSIONS):
+                if is_image(Path(name)):
                     found[name] = None
                 else:
                     others += 1
@@ -44,7 +46,7 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
         else:
             raise UserError(f"{path!r}: no such file or folder; name images, or folders of images")
     if not found:
-        kinds = ", ".join(f"*{extension}" for extension in EXTENSIONS)
+        kinds = ", ".join(FORMATS)
         raise UserError(f"no images ({kinds}) in {', '.join(map(repr, paths))}; name others")
     return list(found), others
 
@@ -74,7 +76,7 @@ def prepare(picture: np.ndarray, channels: int) -> np.ndarray:
 
 
 def read_batches(
-    names: Sequence[str], image_shape: Sequence[int]
+    names: Sequence[str], image_shape: Sequence[int], fit: str = "crop"
 ) -> Iterator[tuple[list[str], np.ndarray]]:
     """The images as a run's own are: size, channels, upright, transparency on white.
 
@@ -84,6 +86,7 @@ def read_batches(
     Args:
         names: paths of images.
         image_shape: (height, width, channels) of the run: square, 1 or 3 channels.
+        fit: of the run, see `read_picture`.
 
     Yields:
         The names of at most `BATCH` images, and these: uint8 (N, height, width, channels).
@@ -103,7 +106,7 @@ def read_batches(
     bad, last = 0, ""
     for number, name in enumerate(names, start=1):
         try:
-            images.append(prepare(read_picture(name, height), channels))
+            images.append(prepare(read_picture(name, height, fit), channels))
             kept.append(name)
         except UserError as error:
             bad, last = bad + 1, f"{name!r}: {error}"

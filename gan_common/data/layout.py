@@ -137,7 +137,7 @@ def _look(
         if _is_folder(entry):
             if name != "__MACOSX":  # what an archive of a Mac has beside its folders
                 tree.folders[name] = _look(root, path, (*above, here), others, notes)
-        elif _is_image(root / path):
+        elif is_image(root / path):
             tree.images.append(path)
         else:
             others[os.path.splitext(name)[1].lower()] += 1
@@ -151,7 +151,7 @@ def _is_folder(entry: os.DirEntry) -> bool:
         return False
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether a file is named like an image, or is one by its first bytes."""
     # What is named so is looked at when it is decoded; if it is none then, it is damaged.
     if path.name.lower().endswith((*EXTENSIONS, *RAW_EXTENSIONS)):

@@ -96,6 +96,7 @@ def test_the_table_of_the_list_is_complete_and_its_flags_are_known():
         "gradient_penalty",
         "r1",
         "augment",
+        "adaptive_augment",
         "packing",
         "feature_matching",
         "historical_averaging",

@@ -43,7 +43,7 @@ def test_a_block_adds_nothing_at_first():
     gan = build()
     for network in gan.networks:
         sums = [layer for layer in network.layers if isinstance(layer, keras.layers.Add)]
-        assert len(sums) == 3  # 16, 8, 4
+        assert len(sums) == 2  # 8, 4
         for layer in sums:
             before, added = layer.input
             inputs = (

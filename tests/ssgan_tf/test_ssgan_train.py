@@ -432,7 +432,7 @@ def test_a_baseline_has_nothing_to_generate(tmp_path, capsys):
 def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_path, monkeypatch):
     done = []
 
-    def pretend(config):
+    def pretend(config, **more):
         done.append(config)
         error = 0.2 if config.baseline else 0.01 * config.seed
         summary = {"test_error": error, "steps": config.steps or 77}

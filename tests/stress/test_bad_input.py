@@ -365,7 +365,7 @@ CASES = [
     (SSGAN, "predict", "--run_dir=ssgan_tf", "no images: name images or folders"),
     (SSGAN, "predict", "--run_dir=keras_dcgan flat", "is of a run of 'keras_dcgan'"),
     (SSGAN, "predict", "--run_dir=ssgan_tf absent", "no such file or folder"),
-    (SSGAN, "predict", "--run_dir=ssgan_tf nothing", "no images (*.png, *.jpg, *.jpeg)"),
+    (SSGAN, "predict", "--run_dir=ssgan_tf nothing", "no images (PNG, JPEG"),
     (SSGAN, "predict", "--run_dir=ssgan_tf flat --csv=flat", "is a folder; name a file"),
     (SSGAN, "predict", "--run_dir=ssgan_tf flat --most_unsure=0", "most_unsure=0"),
     (SSGAN, "predict", "--run_dir=ssgan_tf{}cut{}dataset flat", "dataset.json: damaged"),
@@ -490,9 +490,8 @@ def test_odd_pictures_are_trained_on(world, capfd):
     loaded = data.load(f"folder:{world}/odd", None, 12)
     assert len(loaded.x_train) + len(loaded.x_test) == 18
     (note,) = loaded.notes
-    assert note.startswith(
-        "2 of 18 images are in color ('été\\n☃/moving.png' first), so all have 3"
-    )
+    assert note.startswith("2 of 18 images are in color (")
+    assert "/moving.png' first), so all have 3" in note
     capfd.readouterr()
     flags = f"--dataset=folder:odd --run_dir=new{{}}\u2603/run --epochs=1 {TINY}"
     assert run(world, f"{DCGAN}.train", flags) == 0

@@ -147,7 +147,7 @@ def test_importing_the_module_imports_no_tensorflow():
     )
     assert done.stdout == (
         "unknown data set 'minst'; "
-        "known: mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
+        "known: mnist5k, openmoji, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
         "shapes:perspective, shapes:structure, folder:PATH\n"
     )
 
