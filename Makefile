@@ -57,7 +57,7 @@ notebooks: $(LAB)  ## open the chapter's notebooks in JupyterLab
 notebooks-run: $(DEV)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
 	@$(RUN) -m notebooks.execute $(ARGS)
 
-bench: $(READY)  ## how fast, beside other ways and the machine's peak: twelve minutes, nothing else running
+bench: $(READY)  ## how fast, beside other ways and the machine's peak: half an hour, nothing else running
 	@$(RUN) -m benchmarks.speed.bench $(ARGS)
 
 soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory over 5,000 steps: a quarter of an hour

@@ -12,8 +12,8 @@ class TrainingConfig:
 
     dataset: str = flag(
         "mnist5k",
-        "mnist5k, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, shapes:perspective, "
-        "shapes:structure or folder:PATH",
+        "mnist5k, openmoji, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
+        "shapes:perspective, shapes:structure or folder:PATH",
         on_resume=True,
     )
     data_dir: str | None = flag(
