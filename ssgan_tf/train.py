@@ -65,7 +65,17 @@ def _main(argv: Sequence[str]) -> int:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
     if "resume" in given:
         return train(resumed(given), typed=given)
-    return train(resolve(given), given=given)
+    return train(_resolved(given), given=given)
+
+
+def _resolved(given: dict) -> Config:
+    """The configuration before the images are looked at: what suits gray ones may suit a folder."""
+    try:
+        return resolve(given)
+    except UserError:
+        if not given.get("dataset", "").startswith("folder:"):
+            raise
+        return resolve(given, gray=True)
 
 
 def train(

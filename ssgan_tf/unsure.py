@@ -30,6 +30,7 @@ class Probable(Protocol):
 
     image_shape: tuple[int, ...]
     class_names: list[str]
+    fit: str
 
     def probabilities(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """uint8 (N, H, W, C) → (N, K), and of "generated" (N,)."""
