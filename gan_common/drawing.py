@@ -1,7 +1,7 @@
 """What both packages' pairs of networks draw alike: latents, samples, and the generator as a file."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,8 @@ from gan_common.doctor import LOOKED_AT
 from gan_common.kernels.portable import portable
 
 FIXED = 64  # latents of the sample grids
+# Images that go through a network at a time hold at most so much as float32; its activations are a multiple.
+CHUNK_BYTES = 2**24
 
 
 class LatentConfig(Protocol):
@@ -63,6 +65,28 @@ def chunks(*arrays: Any, size: int) -> Iterator[tuple[tf.Tensor, ...]]:
     """Slices of arrays of one length, small enough for the networks' activations to fit in memory."""
     for i in range(0, len(arrays[0]), size):
         yield tuple(tf.constant(array[i : i + size]) for array in arrays)
+
+
+def most(image_shape: Sequence[int], size: int) -> int:
+    """How many images of this shape, of `size` at most, go through a network at a time: an even number."""
+    fit = CHUNK_BYTES // (4 * int(np.prod(image_shape)))
+    return max(2, min(size, fit - fit % 2))  # even, for packs of two
+
+
+def drawn_by(
+    draw: Callable[..., tf.Tensor], arrays: Sequence[Any], image_shape: Sequence[int], size: int
+) -> np.ndarray:
+    """uint8 images (N, H, W, C) of what `draw` makes of chunks of the arrays, in [-1, 1].
+
+    Of the floats no more than a chunk is held.
+    """
+    found = np.empty((len(arrays[0]), *image_shape), np.uint8)
+    start = 0
+    for chunk in chunks(*arrays, size=most(image_shape, size)):
+        part = found[start : start + len(chunk[0])]
+        part[:] = tricks.unscale_images(draw(*chunk)).numpy()
+        start += len(part)
+    return found
 
 
 class Drawing:

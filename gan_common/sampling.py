@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +18,8 @@ CHUNK, CHUNK_BYTES = (
     250,
     2**26,
 )  # images that are held at a time, and at most so much of them as float32
-CANDIDATES = 20_000  # of --nice, that are held at a time
+CANDIDATES = 20_000  # latents of --nice that are held at a time
+HELD_BYTES = 2**28  # of images that are measured; more are drawn again when they are needed
 
 
 class Generator(Protocol):
@@ -181,10 +182,52 @@ def batches(
 ) -> Iterator[Drawn]:
     """What `draw` draws, with labels, some images at a time: memory does not grow with their number."""
     latents = draw_latents(generator, count, seed, truncation)
-    labels, size = labels_for(generator, count, label), chunk_size(generator.image_shape)
-    for start in range(0, count, size):
+    return _in_parts(generator, latents, labels_for(generator, count, label))
+
+
+def _in_parts(generator: Generator, latents: np.ndarray, labels: np.ndarray) -> Iterator[Drawn]:
+    size = chunk_size(generator.image_shape)
+    for start in range(0, len(latents), size):
         part = slice(start, start + size)
         yield _drawn(generator, latents[part], labels[part])
+
+
+def joined(parts: Iterable[Drawn]) -> Drawn:
+    """All images, latents and labels of some parts; it holds the images twice."""
+    return Drawn(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+class Redrawn:
+    """Images (N, H, W, C) uint8 that are drawn whenever they are asked for, like an array that is read.
+
+    For more of them than should be held.
+
+    Args:
+        generator: draws them.
+        count, seed: as of `draw`.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, generator: Generator, count: int, seed: int) -> None:
+        self._generator = generator
+        self._latents = draw_latents(generator, count, seed)
+        self._labels = labels_for(generator, count)
+        self.shape = (count, *generator.image_shape)
+
+    def __len__(self) -> int:
+        return len(self._latents)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """The images of a slice, or of an array of numbers."""
+        return self._generator.pictures(self._latents[rows], self._labels[rows])
+
+
+def to_measure(generator: Generator, count: int, seed: int) -> Any:
+    """`count` images for measuring: an array, or `Redrawn` where it would take more than `HELD_BYTES`."""
+    if count * np.prod(generator.image_shape) > HELD_BYTES:
+        return Redrawn(generator, count, seed)
+    return draw(generator, count, seed)[0]
 
 
 def _drawn(generator: Generator, latents: np.ndarray, labels: np.ndarray) -> Drawn:
@@ -198,31 +241,40 @@ def nicest(
     seed: int,
     label: int | None = None,
     truncation: float | None = None,
-) -> Drawn:
-    """The `count` images that D finds most real among 20 times as many, best first."""
+) -> Iterator[Drawn]:
+    """The `count` images that D finds most real among 20 times as many, best first, some at a time.
+
+    Only the latents of the best are held; their images are drawn again.
+    """
+    latents, labels = _nicest(generator, count, seed, label, truncation)
+    return _in_parts(generator, latents, labels)
+
+
+def _nicest(
+    generator: Generator, count: int, seed: int, label: int | None, truncation: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Latents and labels of `nicest`."""
     candidates = round(count / NICE_SHARE)
     size = max(CANDIDATES, count + count % 2)  # even, for packs of two
-    best = scores = None
+    chunk = max(2, chunk_size(generator.image_shape) // 2 * 2)
+    best: list[np.ndarray] = []  # latents, labels, scores
     progress = Progress(candidates, "candidates judged")
     for block, start in enumerate(range(0, candidates, size)):
         many = min(size, candidates - start)
         latents = draw_latents(generator, many, [seed, block] if block else seed, truncation)
         labels = labels_for(generator, start + many, label)[start:]
-        found, judged = [], []
-        for first in range(0, many, CHUNK):
-            part = slice(first, first + CHUNK)
-            found.append(generator.pictures(latents[part], labels[part]))
-            judged.append(generator.scores(found[-1], labels[part]))
-            progress(start + first + len(found[-1]))
-        fresh = Drawn(np.concatenate(found), latents, labels)
-        every = (
-            fresh if best is None else Drawn(*map(np.concatenate, zip(best, fresh, strict=True)))
-        )
-        scores = np.concatenate([*([] if scores is None else [scores]), *judged])
-        order = np.argsort(-scores, kind="stable")[:count]
-        best, scores = Drawn(*(array[order] for array in every)), scores[order]
-    assert best is not None  # count is 1 or more
-    return best._replace(labels=generator.classes_of(best.images, best.labels).astype(np.int32))
+        judged = []
+        for first in range(0, many, chunk):
+            part = slice(first, first + chunk)
+            images = generator.pictures(latents[part], labels[part])
+            judged.append(generator.scores(images, labels[part]))
+            progress(start + first + len(images))
+        fresh = [latents, labels, np.concatenate(judged)]
+        if best:
+            fresh = [np.concatenate(pair) for pair in zip(best, fresh, strict=True)]
+        order = np.argsort(-fresh[2], kind="stable")[:count]
+        best = [array[order] for array in fresh]
+    return best[0], best[1]
 
 
 def nice(
@@ -233,7 +285,7 @@ def nice(
     truncation: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images and latents of `nicest`."""
-    images, latents, _ = nicest(generator, count, seed, label, truncation)
+    images, latents, _ = joined(nicest(generator, count, seed, label, truncation))
     return images, latents
 
 

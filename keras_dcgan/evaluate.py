@@ -36,7 +36,7 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     from gan_common import sampling
     from gan_common.metrics import scores
 
-    fake, _ = sampling.draw(gan, scores.fake_count(dataset), seed=gan.config.seed + 1)
+    fake = sampling.to_measure(gan, scores.fake_count(dataset), gan.config.seed + 1)
     return measure(run, dataset, fake)
 
 

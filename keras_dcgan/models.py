@@ -7,11 +7,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import losses, metrics, runs, sampling, tricks
+from gan_common import losses, memory, metrics, runs, sampling, tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import TRICKS
-from gan_common.drawing import Drawing, behind_reference, chunks, computing_in, variables_of
-from gan_common.kernels import optimizers
+from gan_common.drawing import (
+    Drawing,
+    behind_reference,
+    chunks,
+    computing_in,
+    drawn_by,
+    most,
+    variables_of,
+)
+from gan_common.kernels import footprint, optimizers
 from gan_common.replicas import over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
@@ -50,6 +58,22 @@ def build(
     return gan
 
 
+def size_of(config: Config, image_shape: ImageShape, num_classes: int) -> memory.Footprint:
+    """What a training takes of memory at least; nothing is built."""
+    conditional = num_classes if config.preset == "cgan" else 0
+
+    def make() -> list[footprint.Size]:
+        with computing_in(config.precision):
+            networks = [each(config, image_shape, conditional) for each in NETWORKS[config.preset]]
+        return [footprint.of_layers(network) for network in networks]
+
+    slots = tuple(
+        footprint.OF_SGD if kind == "sgd" else footprint.OF_ADAM for kind in _optimizers(config)
+    )
+    averaged = (bool(config.weight_average), False)
+    return footprint.footprint(*footprint.sizes(make), slots, averaged, config.precision)
+
+
 def restore(
     run: runs.Run,
     config: Config,
@@ -65,6 +89,12 @@ def restore(
     gan = build(config, image_shape, num_classes)
     checkpoints.load(run, gan.checkpoint_variables(), best=checkpoint == "best")
     return gan
+
+
+def _optimizers(config: Config) -> tuple[str, str]:
+    """The kinds of G's and D's optimizer."""
+    kind = "sgd" if "sgd_discriminator" in config.tricks else config.optimizer
+    return config.optimizer, kind
 
 
 def _optimizer(config: Config, kind: str, learning_rate: float) -> keras.optimizers.Optimizer:
@@ -95,9 +125,9 @@ class GAN(Drawing, keras.Model):
         self.config, self.num_classes, self.image_shape = config, num_classes, image_shape
         self.conditional = config.preset == "cgan"
         self.relativistic = config.loss == "relativistic"
-        kind = "sgd" if "sgd_discriminator" in config.tricks else config.optimizer
-        self.generator_optimizer = _optimizer(config, config.optimizer, config.generator_lr)
-        self.discriminator_optimizer = _optimizer(config, kind, config.discriminator_lr)
+        kinds = _optimizers(config)
+        self.generator_optimizer = _optimizer(config, kinds[0], config.generator_lr)
+        self.discriminator_optimizer = _optimizer(config, kinds[1], config.discriminator_lr)
         self.generator_optimizer.build(generator.trainable_variables)
         self.discriminator_optimizer.build(discriminator.trainable_variables)
         # False while D is paused.  What a checkpoint needs of it is in the recorder's state.
@@ -361,15 +391,13 @@ class GAN(Drawing, keras.Model):
     def pictures(self, latents: Any, labels: Any) -> np.ndarray:
         """Latents (N, latent_dim) and labels (N,) → uint8 images (N, H, W, C), averaged weights."""
         with self.averaged():
-            fakes = [
-                self._draw(*chunk).numpy() for chunk in chunks(latents, _int32(labels), size=CHUNK)
-            ]
-        return tricks.unscale_images(np.concatenate(fakes))
+            return drawn_by(self._draw, (latents, _int32(labels)), self.image_shape, CHUNK)
 
     def scores(self, pictures: Any, labels: Any) -> np.ndarray:
         """How real D finds uint8 images (N, H, W, C) with labels (N,): logits (N,), float32."""
+        size = most(self.image_shape, CHUNK)
         logits = [
-            self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=CHUNK)
+            self._score(*chunk).numpy() for chunk in chunks(pictures, _int32(labels), size=size)
         ]
         return np.concatenate(logits)[:, 0]
 
@@ -391,10 +419,13 @@ class GAN(Drawing, keras.Model):
         Args:
             real: uint8 images (N, H, W, C), of which THUMBNAILS evenly spaced ones are taken.
         """
-        count = min(THUMBNAILS, len(real))
-        fake = sampling.draw(self, max(count, 2), self.config.seed)[0]
-        rows = np.linspace(0, len(real) - 1, max(count, 2)).astype(int)
-        return float(metrics.kernel_distance(_thumbnails(real[rows]), _thumbnails(fake)))
+        count = max(min(THUMBNAILS, len(real)), 2)
+        rows = np.linspace(0, len(real) - 1, count).astype(int)
+        size = sampling.chunk_size(self.image_shape)
+        reals = (real[rows[start : start + size]] for start in range(0, count, size))
+        drawn = sampling.batches(self, count, self.config.seed)
+        parts = (map(_thumbnails, reals), (_thumbnails(part.images) for part in drawn))
+        return float(metrics.kernel_distance(*(np.concatenate(list(part)) for part in parts)))
 
     @tf.function(reduce_retracing=True)
     def _draw(self, latents: Any, labels: Any) -> tf.Tensor:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_common import catalogue, cli, data
+from gan_common import catalogue, cli, data, memory
 from gan_common.cli import images, length
 from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
 from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
@@ -65,6 +65,12 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     # A strategy comes before any other work of TensorFlow's.
     batches = ["batch_size", *(["penalty_images"] if config.gamma else [])]
     strategy = make_strategy(config.distribute, {name: getattr(config, name) for name in batches})
+    if config.distribute == "none" and not machine.has_gpu():
+        memory.check(
+            config,
+            dataset.image_shape,
+            lambda config, shape: models.size_of(config, shape, dataset.num_classes),
+        )
     source = resume.source_of(config, models.restore)
     with strategy.scope():
         gan = models.build(

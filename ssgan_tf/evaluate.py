@@ -64,8 +64,9 @@ def evaluate(run: Run, gan: Any, dataset: data.Dataset) -> dict[str, float]:
     measured = classification(run, gan, dataset)
     run.summarize(**measured)
     if not gan.config.baseline:
-        fake, _ = sampling.draw(gan, scores.fake_count(dataset), seed=gan.config.seed + 1)
-        measured |= detection(gan, dataset.x_test, fake[: len(dataset.x_test)])
+        fake = sampling.to_measure(gan, scores.fake_count(dataset), gan.config.seed + 1)
+        first = np.arange(min(len(fake), len(dataset.x_test)))
+        measured |= detection(gan, dataset.x_test, data.Rows((fake, first)))
         measured |= shared.measure(run, dataset, fake)
     run.summarize(**measured)
     return measured
@@ -134,7 +135,7 @@ def confident_mistakes(class_logits: np.ndarray, true: np.ndarray, count: int) -
     return wrong[np.argsort(-confidence[wrong], kind="stable")][:count]
 
 
-def detection(gan: Any, real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+def detection(gan: Any, real: Any, fake: Any) -> dict[str, float]:
     """Shares of real and of generated uint8 images that D takes for what they are, averaged weights."""
     found = {
         "real_detected": float(np.mean(gan.scores(real) > 0)),

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gan_common import runs, tricks
+from gan_common import memory, runs, tricks
 from gan_common.arguments import ImageShape
 from gan_common.drawing import (
     Drawing,
@@ -16,9 +16,11 @@ from gan_common.drawing import (
     chunks,
     computing_in,
     draw_latents,
+    drawn_by,
+    most,
     variables_of,
 )
-from gan_common.kernels import optimizers
+from gan_common.kernels import footprint, optimizers
 from gan_common.replicas import over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
@@ -82,6 +84,35 @@ def build(
             latents = draw_latents(config, config.batch_size, seed)
             tricks.start_statistics(generator, latents)
     return SSGAN(generator, discriminator, config, image_shape, num_classes, teacher, label_shares)
+
+
+def size_of(config: Config, image_shape: ImageShape, num_classes: int) -> memory.Footprint:
+    """What a training takes of memory at least; nothing is built."""
+    shape = (None, *image_shape)
+
+    def make() -> list[footprint.Size]:
+        make_generator, make_discriminator = NETWORKS[config.preset]
+        with computing_in(config.precision):
+            generator = make_generator(config, image_shape)
+            discriminator = make_discriminator(config, image_shape, num_classes)
+            discriminator.build(shape)
+        chain = [*discriminator.body, *discriminator.head]
+        return [
+            footprint.of_layers(generator),
+            footprint.of_chain(discriminator, chain, shape),
+        ]
+
+    sgd = "sgd_discriminator" in config.tricks
+    averaged = bool(config.weight_average)
+    # D tells apart the images of the game, which may be fewer; a baseline has none.
+    share = 0.0 if config.baseline else (config.game_batch or config.batch_size) / config.batch_size
+    return footprint.footprint(
+        *footprint.sizes(make),
+        (footprint.OF_ADAM, footprint.OF_SGD if sgd else footprint.OF_ADAM),
+        (averaged, averaged),
+        config.precision,
+        share,
+    )
 
 
 def restore(
@@ -184,13 +215,13 @@ class SSGAN(Drawing):
     def pictures(self, latents: Any, labels: Any = None) -> np.ndarray:
         """Latents (N, latent_dim) → uint8 images (N, H, W, C), averaged weights."""
         with self.averaged():
-            fakes = [self._draw(*chunk).numpy() for chunk in chunks(latents, size=CHUNK)]
-        return tricks.unscale_images(np.concatenate(fakes))
+            return drawn_by(self._draw, (latents,), self.image_shape, CHUNK)
 
     def logits(self, pictures: Any, averaged: bool = True) -> np.ndarray:
         """uint8 images (N, H, W, C) → logits (N, K+1), float32, the last column 0."""
+        size = most(self.image_shape, CHUNK)
         with self.averaged() if averaged else contextlib.nullcontext():
-            logits = [self._judge(*chunk).numpy() for chunk in chunks(pictures, size=CHUNK)]
+            logits = [self._judge(*chunk).numpy() for chunk in chunks(pictures, size=size)]
         return np.concatenate(logits)
 
     def scores(self, pictures: Any, labels: Any = None) -> np.ndarray:

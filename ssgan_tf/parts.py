@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gan_common import data, files
+from gan_common.data.streams import LARGE_BYTES
 from gan_common.errors import UserError
 from ssgan_tf.config import DEFAULT_LABELS, Config
 
@@ -61,7 +62,8 @@ def divide(dataset: data.Dataset, config: Config) -> Parts:
     if labels == "all":
         labelled = np.concatenate([labelled, new])
     kept = np.concatenate([kept, new])
-    if isinstance(x, np.memmap):  # so large that nothing but a batch is to be copied
+    # So large that nothing but a batch is to be copied.
+    if isinstance(x, np.memmap) or x.nbytes > LARGE_BYTES:
         pools = [(x, kept)] if pool is None else [(pool, np.arange(len(pool))), (x, kept)]
         seen, pool = data.Rows((x, labelled)), data.Rows(*pools)
     else:

@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_common import catalogue, cli, data, runs
+from gan_common import catalogue, cli, data, memory, runs
 from gan_common.cli import images, length
 from gan_common.errors import UserError
 from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
@@ -117,6 +117,12 @@ def train(
     config = dataclasses.replace(config, precision=precision)
     batches = {name: getattr(config, name) for name in BATCHES}
     strategy = make_strategy(config.distribute, batches)  # before any other work of TensorFlow's
+    if config.distribute == "none" and not machine.has_gpu():
+        memory.check(
+            config,
+            dataset.image_shape,
+            lambda config, shape: models.size_of(config, shape, dataset.num_classes),
+        )
     source = resume.source_of(config, models.restore)
     with strategy.scope():
         gan = models.build(

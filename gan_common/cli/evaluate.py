@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gan_common import data, files, plotting
 from gan_common.cli import images
 from gan_common.cli.flags import flag, parse
@@ -68,7 +66,7 @@ def command(
         files.write_json(Path(options.json), measured)
 
 
-def measure(run: Run, dataset: data.Dataset, fake: np.ndarray) -> dict[str, float]:
+def measure(run: Run, dataset: data.Dataset, fake: Any) -> dict[str, float]:
     """Every measure of generated images, each beside its floor, and whether they are copies.
 
     Prints both, draws the closest pairs into `COPIES`, adds the numbers to the run's summary.  With too few
@@ -78,7 +76,7 @@ def measure(run: Run, dataset: data.Dataset, fake: np.ndarray) -> dict[str, floa
     Args:
         run: the run.
         dataset: that it was trained on.
-        fake: `scores.fake_count` images that it generates, uint8 (N, H, W, C).
+        fake: `scores.fake_count` images that it generates, uint8 (N, H, W, C), as `sampling.to_measure`.
 
     Raises:
         UserError: too few held-out images even for that.
@@ -88,7 +86,7 @@ def measure(run: Run, dataset: data.Dataset, fake: np.ndarray) -> dict[str, floa
 
     measured: dict[str, float] = {}
     try:
-        measured = dict(scores.compare(dataset, fake[: scores.sample_count(dataset)]))
+        measured = dict(scores.compare(dataset, fake, scores.sample_count(dataset)))
         print(metrics.format_report(measured))
     except UserError as error:
         if len(dataset.x_test) < LEAST_HELD_OUT:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gan_common import files, plotting, sampling
 from gan_common.cli import writers
 from gan_common.cli.flags import flag
@@ -152,8 +150,9 @@ def write(
         return [out]
     into_folder = options.format == "png" and options.out and writers.is_folder(options.out)
     count, how = options.count, (options.seed, label, options.truncation)
-    if not modes and (into_folder or options.format == "npz"):
-        batches = sampling.batches(generator, count, *how)
+    if modes in ([], ["nice"]) and (into_folder or options.format == "npz"):
+        draw = sampling.nicest if options.nice else sampling.batches
+        batches = draw(generator, count, *how)
         if into_folder:
             return [writers.write_folder(out, batches, count, class_names)]
         return [writers.write_arrays(out, batches, count, generator.image_shape)]
@@ -161,8 +160,6 @@ def write(
     drawn, columns = _draw(options, generator, label)
     if options.format == "npz":
         return [writers.write_arrays(out, [drawn], len(drawn.images), generator.image_shape)]
-    if into_folder:
-        return [writers.write_folder(out, [drawn], len(drawn.images), class_names)]
     if options.interpolate:
         return writers.write_walks(out, drawn.images)
     plotting.save_grid(out, drawn.images, columns=columns)
@@ -178,10 +175,8 @@ def _draw(options: Options, generator: Generator, label: int | None) -> tuple[Dr
         terms = parse_arithmetic(options.arithmetic, count)
         drawn = sampling.sums(generator, terms, count, *how)
         return drawn, len(drawn.latents) // (len(terms) + 1)
-    if options.nice:
-        return sampling.nicest(generator, count, *how), None
-    parts = zip(*sampling.batches(generator, count, *how), strict=True)
-    return Drawn(*map(np.concatenate, parts)), None
+    draw = sampling.nicest if options.nice else sampling.batches
+    return sampling.joined(draw(generator, count, *how)), None
 
 
 def find_label(text: str | None, class_names: Sequence[str], conditional: bool) -> int | None:

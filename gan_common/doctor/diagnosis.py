@@ -14,6 +14,7 @@ import numpy as np
 # ------------------------------------------------------------------ thresholds, and why
 
 WINDOW = 20  # steps judged together: one batch's numbers are noise; also a row of metrics.csv
+COLUMNS = 2**14  # numbers of each image that are held as floats at a time
 LOOKED_AT = 64  # images in a look: 2,016 pairs, enough for a mean distance within a few percent
 LOOK_EVERY, LOOK_SELDOM, EARLY = 40, 200, 400  # steps between looks, up to step EARLY and after it
 GRADIENT_TROUBLE = 100.0  # mean norm of a gradient; "over 100 is trouble" (ganhacks, entry 10)
@@ -176,18 +177,22 @@ def look_at(pictures: Any) -> Look:
     pictures = np.asarray(pictures)
     if pictures.ndim != 4 or len(pictures) < 2:
         raise ValueError(f"images must be (2 or more, H, W, C). Received: {pictures.shape}")
-    scaled = pictures.astype(np.float64)
-    if pictures.dtype == np.uint8:
-        scaled = scaled / 127.5 - 1
-    rows = scaled.reshape(len(scaled), -1)
-    squares = np.sum(rows**2, axis=1)
-    squared = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0)
+    rows = pictures.reshape(len(pictures), -1)
+    squares, products, clipped = np.zeros(len(rows)), np.zeros((len(rows), len(rows))), 0
+    for start in range(0, rows.shape[1], COLUMNS):
+        part = rows[:, start : start + COLUMNS].astype(np.float64)
+        if pictures.dtype == np.uint8:
+            part = part / 127.5 - 1
+        squares += np.sum(part**2, axis=1)
+        products += 2 * part @ part.T
+        clipped += int(np.sum(np.abs(part) >= 1 - 0.5 / 127.5))
+    squared = np.maximum(squares[:, None] + squares - products, 0)
     np.fill_diagonal(squared, np.inf)
     distances = np.sqrt(squared)
     return Look(
         distance=float(np.mean(distances[~np.eye(len(rows), dtype=bool)])),
         nearest=float(np.mean(distances.min(axis=1))),
-        clipped=float(np.mean(np.abs(scaled) >= 1 - 0.5 / 127.5)),
+        clipped=clipped / rows.size,
     )
 
 

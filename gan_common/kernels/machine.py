@@ -30,6 +30,13 @@ def choose_precision(precision: str) -> str:
     return "bfloat16" if fast & set(flags) else "float32"
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow computes on a GPU, whose memory is its own."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def description() -> str:
     """Processor, threads, versions: what a measured time depends on."""
     import tensorflow as tf

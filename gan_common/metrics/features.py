@@ -45,6 +45,7 @@ HELD_OUT = 0.05
 LARGE = 64
 # Of the images that go through the network at a time, as float32.
 CHUNK_BYTES = 2**26
+MAPS = 16  # times as much as of its input is held of a network's layers
 TIMED = 20  # steps, after which the time left is told
 CHANCE_DEVIATIONS = 2  # a classifier that is no further above chance has learnt nothing
 SAME_MEAN = 2.0  # gray levels
@@ -136,19 +137,38 @@ def _forward(model: keras.Model) -> Callable:
     return tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
 
 
-def extract(model: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, H, W, C) uint8 → features (N, 64) and class probabilities (N, classes), float32."""
+def extract(
+    model: keras.Model, images: Any, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, H, W, C) uint8 → features (N, 64) and class probabilities (N, classes), float32.
+
+    They are read some at a time: memory does not grow with their number.
+
+    Args:
+        model: of `classifier`.
+        images: an array, or what is sliced like one: a memmap, `data.Rows`, `sampling.Redrawn`.
+        count: only the first so many.
+    """
     if images.dtype != np.uint8 or images.shape[1:] != model.input_shape[1:]:
         raise ValueError(
             f"images must be uint8 of shape (N, {', '.join(map(str, model.input_shape[1:]))}). "
             f"Received: {images.dtype} {images.shape}"
         )
     forward = _forward(model)
-    size = int(np.clip(CHUNK_BYTES // (4 * np.prod(images.shape[1:])), 1, 500))
-    parts = [forward(images[i : i + size]) for i in range(0, len(images), size)]
-    features = np.concatenate([p[0].numpy() for p in parts])
-    logits = np.concatenate([p[1].numpy() for p in parts])
+    size, count = _chunk(images.shape[1:]), min(len(images), count or len(images))
+    parts = [
+        [each.numpy() for each in forward(images[start : min(start + size, count)])]
+        for start in range(0, count, size)
+    ]
+    features, logits = (np.concatenate(each) for each in zip(*parts, strict=True))
     return features, np.asarray(tf.nn.softmax(logits))
+
+
+def _chunk(image_shape: tuple[int, ...]) -> int:
+    """How many images are measured at a time, by their size and that of the first layer's maps."""
+    block = _block((image_shape[0], image_shape[1], image_shape[2]))
+    numbers = int(np.prod(image_shape))
+    return int(np.clip(CHUNK_BYTES // (4 * max(numbers, MAPS * numbers // block**2)), 1, 500))
 
 
 def steps_for(dataset: Dataset) -> int:
@@ -274,12 +294,23 @@ def train(model: keras.Model, dataset: Dataset, steps: int) -> tuple[float, int]
     weights = model.trainable_variables
     optimizer.build(weights)
 
+    trained = model
+    if 4 * batch_size * np.prod(dataset.image_shape) > CHUNK_BYTES:  # so large only averaged down
+        pooled = next(x for x in model.layers if isinstance(x, layers.AveragePooling2D))
+        trained = keras.Model(pooled.output, model.outputs)
+
     @tf.function
     def step(x: Any, y: Any, number: Any) -> Any:
+        if trained is not model:
+            x = tf.map_fn(
+                lambda image: pooled(tf.cast(image[None], tf.float32))[0],
+                x,
+                fn_output_signature=tf.TensorSpec(pooled.output.shape[1:]),
+            )
         x, y = _turned(x) if rotations else (x, y)
         x = _random_affine(x, tf.stack([0, number]))
         with tf.GradientTape() as tape:
-            loss = cross_entropy(y, model(x, training=True)[1])
+            loss = cross_entropy(y, trained(x, training=True)[1])
         optimizer.apply(tape.gradient(loss, weights), weights)
         return loss
 
@@ -299,11 +330,14 @@ def train(model: keras.Model, dataset: Dataset, steps: int) -> tuple[float, int]
             print(f"  step {number}/{steps}  loss {loss:.3f}  {left:.0f} s left", flush=True)
     if not len(held):
         return 0.0, 0
-    x, y = data.Rows((images, held))[:], labels[held]
-    if rotations:
-        x, y = (tensor.numpy() for tensor in _turned(x))
-    _, probabilities = extract(model, x)
-    share = float(np.mean(probabilities.argmax(1) == y))
+    right, size = 0, 4 * max(1, _chunk(dataset.image_shape) // 4)
+    for start in range(0, len(held), size):
+        part = np.sort(held[start : start + size])
+        x, y = np.asarray(images[part]), labels[part]
+        if rotations:
+            x, y = (tensor.numpy() for tensor in _turned(x))
+        right += int(np.sum(extract(model, x)[1].argmax(1) == y))
+    share = right / len(held)
     print(f"  right on {share:.1%} of {len(held)} held-out training images")
     return share, len(held)
 

@@ -164,8 +164,8 @@ class Nearness:
 
 def look(
     train: Any,
-    held_out: np.ndarray,
-    fake: np.ndarray,
+    held_out: Any,
+    fake: Any,
     describe: Callable[[np.ndarray], np.ndarray],
 ) -> Nearness:
     """Search all training images for those that are nearest to held-out and to generated ones.
@@ -174,7 +174,7 @@ def look(
 
     Args:
         train: images (N, H, W, C), an array, a memmap or `data.Rows`.
-        held_out, fake: images (K, H, W, C), (M, H, W, C).
+        held_out, fake: images (K, H, W, C), (M, H, W, C), likewise.
         describe: images → (rows, features).
 
     Raises:
@@ -182,7 +182,7 @@ def look(
     """
     size = int(np.clip(CHUNK_BYTES // (4 * np.prod(train.shape[1:])), 1, CHUNK))
 
-    def described(images: np.ndarray) -> np.ndarray:
+    def described(images: Any) -> np.ndarray:
         parts = [describe(images[start : start + size]) for start in range(0, len(images), size)]
         return np.concatenate(parts)
 
@@ -237,7 +237,7 @@ class Copies:
     """
 
     by: dict[str, Nearness]
-    fake: np.ndarray
+    fake: Any
     train: Any
 
     def numbers(self) -> dict[str, float]:
@@ -287,19 +287,20 @@ class Copies:
             _, first = np.unique(nearness.rows[order], return_index=True)
             for number in order[np.sort(first)[:count]]:
                 row = nearness.rows[number]
-                images += [self.fake[number], np.asarray(self.train[row : row + 1])[0]]
+                pair = (self.fake[number : number + 1], self.train[row : row + 1])
+                images += [np.asarray(each)[0] for each in pair]
                 texts += [f"in {name}", f"{nearness.fake[number]:.2f}"]
         return np.stack(images), texts
 
 
 def find_copies(
-    dataset: Dataset, fake: np.ndarray, describe: Mapping[str, Callable[[np.ndarray], np.ndarray]]
+    dataset: Dataset, fake: Any, describe: Mapping[str, Callable[[np.ndarray], np.ndarray]]
 ) -> Copies:
     """Hold generated images against all training images of a data set, by each way of describing them.
 
     Args:
         dataset: with two held-out images or more.
-        fake: uint8 images (M, H, W, C).
+        fake: uint8 images (M, H, W, C), an array or what `Rows` can read.
         describe: name → (images → rows of features).
     """
     train: Any = dataset.x_train
@@ -308,7 +309,7 @@ def find_copies(
         train = Rows(*((images, np.arange(len(images))) for images in both))
     rng = np.random.default_rng(0)
     held_out, fake = (
-        images[np.sort(rng.choice(len(images), min(len(images), COMPARED), replace=False))]
+        Rows((images, np.sort(rng.choice(len(images), min(len(images), COMPARED), replace=False))))
         for images in (dataset.x_test, fake)
     )
     by = {name: look(train, held_out, fake, how) for name, how in describe.items()}

@@ -95,7 +95,12 @@ def nearest_few(
 
     rows = np.concatenate(_in_chunks(points, others, least))
     # The chunks' squares are rounded to 1e-15 of the squared norms, which a copy's distance is below.
-    distances = np.stack([np.linalg.norm(points - others[each], axis=1) for each in rows.T], axis=1)
+    distances = np.empty(rows.shape)
+    size = max(1, WORKING_MEMORY * 2**20 // (8 * points.shape[1]))
+    for start in range(0, len(points), size):
+        part = slice(start, start + size)
+        for column, each in enumerate(rows[part].T):
+            distances[part, column] = np.linalg.norm(points[part] - others[each], axis=1)
     order = np.argsort(distances, axis=1, kind="stable")
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(distances, order, axis=1)
 

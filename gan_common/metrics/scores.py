@@ -1,5 +1,7 @@
 """Generated images against a data set's real ones: all measures for a run, two of them for a notebook."""
 
+from typing import Any
+
 import numpy as np
 
 from gan_common.data import Dataset
@@ -11,7 +13,7 @@ from gan_common.metrics.memorization import COMPARED, Copies, find_copies, pixel
 from gan_common.metrics.report import needs_classes, report
 
 
-def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
+def compare(dataset: Dataset, fake: Any, fakes: int | None = None) -> dict[str, float]:
     """Every measure of generated images against a data set, each beside what real images score.
 
     The reference is the training images; the floor is the test split's, which no network has seen.
@@ -19,21 +21,22 @@ def compare(dataset: Dataset, fake: np.ndarray) -> dict[str, float]:
 
     Args:
         dataset: real images.
-        fake: generated ones, uint8 (N, H, W, C).
+        fake: generated ones, uint8 (N, H, W, C), an array or what is sliced like one.
+        fakes: how many of them, from the first on; None for all.
 
     Returns:
         `report`, without the measures of classes where the data has none.
     """
     model = features.classifier(dataset)
     count = sample_count(dataset)
-    parts = (dataset.x_train[: features.MAX_PICTURES], dataset.x_test[:count], fake)
-    told = report(*(features.extract(model, part) for part in parts))
+    parts = ((dataset.x_train, features.MAX_PICTURES), (dataset.x_test, count), (fake, fakes))
+    told = report(*(features.extract(model, *part) for part in parts))
     if features.has_classes(dataset):
         return told
     return {name: value for name, value in told.items() if not needs_classes(name)}
 
 
-def copies(dataset: Dataset, fake: np.ndarray, in_features: bool = True) -> Copies:
+def copies(dataset: Dataset, fake: Any, in_features: bool = True) -> Copies:
     """Whether generated images repeat a data set's training images, in pixels and in features.
 
     Args:

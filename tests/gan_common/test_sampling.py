@@ -85,12 +85,12 @@ def test_the_nicest_come_first_whatever_is_held_at_a_time(monkeypatch):
     toy = Toy()
     everything, latents = sampling.draw(toy, 100, 2)
     order = np.argsort(-toy.scores(everything, None), kind="stable")[:5]
-    nicest = sampling.nicest(toy, 5, 2)
+    nicest = sampling.joined(sampling.nicest(toy, 5, 2))
     np.testing.assert_array_equal(nicest.images, everything[order])
     np.testing.assert_array_equal(nicest.latents, latents[order])
     np.testing.assert_array_equal(nicest.labels, order % 3)
     monkeypatch.setattr(sampling, "CANDIDATES", 30)
-    parts = sampling.nicest(toy, 5, 2)
+    parts = sampling.joined(sampling.nicest(toy, 5, 2))
     scores = toy.scores(parts.images, None)
     assert len(scores) == 5
     assert (np.diff(scores) <= 0).all()
@@ -105,3 +105,14 @@ def test_walks_and_sums_know_their_labels():
     assert (np.ptp(walks.labels.reshape(8, 12), axis=1) == 0).all()
     assert sampling.sums(toy, [(1, [0]), (-1, [1])], 4, 0, label=2).labels.tolist() == [2] * 6
     assert tf.is_tensor(toy.draw_latents(2, 0))
+
+
+def test_what_is_measured_is_an_array_or_is_drawn_again_when_it_is_large(monkeypatch):
+    toy = Toy()
+    images, _ = sampling.draw(toy, 10, 3)
+    assert isinstance(sampling.to_measure(toy, 10, 3), np.ndarray)
+    monkeypatch.setattr(sampling, "HELD_BYTES", 10 * 6 - 1)
+    again = sampling.to_measure(toy, 10, 3)
+    assert (len(again), again.shape, again.dtype) == (10, (10, 2, 3, 1), np.uint8)
+    np.testing.assert_array_equal(again[2:7], images[2:7])
+    np.testing.assert_array_equal(again[np.array([8, 1])], images[[8, 1]])
