@@ -48,7 +48,7 @@ CHUNK_BYTES = 2**26
 MAPS = 16  # times as much as of its input is held of a network's layers
 TIMED = 20  # steps, after which the time left is told
 CHANCE_DEVIATIONS = 2  # a classifier that is no further above chance has learnt nothing
-SAME_MEAN = 2.0  # gray levels
+SAME_MEAN = 2.0  # gray levels, on average
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -215,7 +215,7 @@ def unpack(model: keras.Model, dataset: Dataset, path: Path) -> bool:
         mean = _mean_image(dataset)
         if not np.array_equal(arrays["labels"], _digest(dataset)):
             return False
-        if arrays["mean"].shape != mean.shape or np.abs(arrays["mean"] - mean).max() > SAME_MEAN:
+        if arrays["mean"].shape != mean.shape or np.abs(arrays["mean"] - mean).mean() > SAME_MEAN:
             return False
         names = [f"arr_{number}" for number in range(len(model.get_weights()))]
         model.set_weights([arrays[name].astype(np.float32) for name in names])
