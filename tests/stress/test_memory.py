@@ -26,7 +26,8 @@ class Toy:
 
 few = np.zeros((20, 256, 256, 3), np.uint8)
 few[:] = np.arange(0, 240, 12, dtype=np.uint8)[:, None, None, None]
-dataset = Dataset(few, np.zeros(20, np.int32), few[:4], np.zeros(4, np.int32), 1, (256, 256, 3), ("all",), "few")
+labels = np.zeros(20, np.int32)
+dataset = Dataset(few, labels, few[:4], labels[:4], 1, (256, 256, 3), ("all",), "few")
 model = features.network(dataset)
 measure = lambda images, count=None: features.extract(model, images, count)[0]
 measure(few, 10)  # threads and arenas are there
