@@ -52,7 +52,19 @@ def _main(argv: Sequence[str]) -> int:
         return sweep.sweep(given, parse_sweep(numbers), seeds or 1)
     if seeds is not None:
         raise UserError("--seeds belongs to --sweep; one run has one --seed")
-    return train(resumed(given), None) if "resume" in given else train(resolve(given), given)
+    if "resume" in given:
+        return train(resumed(given))
+    return train(_resolved(given), given)
+
+
+def _resolved(given: dict) -> Config:
+    """The configuration before the images are looked at: what suits gray ones may suit a folder."""
+    try:
+        return resolve(given)
+    except UserError:
+        if not given.get("dataset", "").startswith("folder:"):
+            raise
+        return resolve(given, gray=True)
 
 
 def train(config: Config, given: dict | None = None) -> int:

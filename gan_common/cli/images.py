@@ -47,6 +47,12 @@ def load_of(run: Run, config: TrainingConfig) -> data.Dataset:
 
 
 def _load(config: TrainingConfig, known: data.Listing | None) -> data.Dataset:
+    path = config.dataset.removeprefix(FOLDER)
+    if known is not None and path != config.dataset and not Path(path).expanduser().is_dir():
+        raise UserError(
+            f"the run's image folder {path!r} is not there; name the place it has now by --dataset "
+            "folder:NEW"
+        )
     return data.load(
         config.dataset, config.data_dir, config.image_size, fit=config.fit, known=known
     )

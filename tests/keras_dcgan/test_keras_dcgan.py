@@ -610,7 +610,7 @@ def test_a_folder_may_move_and_grow_and_drawing_does_not_need_it(picture_folder,
     shutil.move(old, new)
     assert run_command(generate, "--run_dir", run_dir, "--count=4") == 0
     assert run_command(train, "--resume", run_dir, "--epochs=3") == 2
-    assert "does not exist; give folder:PATH" in capsys.readouterr().err
+    assert "is not there; name the place it has now" in capsys.readouterr().err
     Image.new("RGB", (20, 20), "red").save(new / "left" / "red.png")
     assert run_command(train, "--resume", run_dir, "--epochs=3", f"--dataset=folder:{new}") == 0
     out = capsys.readouterr().out

@@ -152,6 +152,16 @@ def test_classes_of_a_single_image_keep_it():
         assert set(parts.y_labelled) == set(labels)
 
 
+def test_what_suits_gray_images_alone_is_refused_of_a_folder_only_once_it_is_in_color():
+    given = {"dataset": "folder:x", "tricks": ("gradient_penalty",)}
+    assert train._resolved(given).tricks == ("gradient_penalty",)
+    for dataset in ("folder:x", "cifar10"):
+        with pytest.raises(UserError, match="on color images"):
+            resolve({**given, "dataset": dataset}, gray=False)
+    with pytest.raises(UserError, match="on color images"):
+        train._resolved({**given, "dataset": "cifar10"})
+
+
 def test_a_gray_folder_trains_as_gray_images_do(tmp_path):
     from PIL import Image
 
@@ -355,7 +365,7 @@ def test_a_baseline_has_nothing_to_generate(tmp_path, capsys):
 def test_a_sweep_runs_each_pair_once_and_gives_the_baseline_the_same_steps(tmp_path, monkeypatch):
     done = []
 
-    def pretend(config):
+    def pretend(config, given=None):
         done.append(config)
         error = 0.2 if config.baseline else 0.01 * config.seed
         summary = {"test_error": error, "steps": config.steps or 77}

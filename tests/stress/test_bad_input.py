@@ -464,7 +464,7 @@ def test_odd_pictures_are_trained_on(world, capfd):
     assert len(loaded.x_train) + len(loaded.x_test) == 18
     (note,) = loaded.notes
     assert note.startswith(
-        "2 of 18 images are in color ('été\\n☃/moving.png' first), so all have 3"
+        "2 of 18 images are in color ('a class/moving.png' first), so all have 3"
     )
     capfd.readouterr()
     flags = f"--dataset=folder:odd --run_dir=new{{}}\u2603/run --epochs=1 {TINY}"

@@ -432,7 +432,7 @@ def test_16_bit_gray_is_turned_upright_too(tmp_path):
 def test_a_png_with_much_text_is_a_png(tmp_path, chunks):
     samples = np.full((4, 4, 3), (65535, 0, 0), np.uint16)
     (tmp_path / "a.png").write_bytes(png(samples, 2, *chunks))
-    with pytest.raises(ValueError, match=r"too large|Too much"):
+    with pytest.raises(ValueError, match=r"(?i)too large|too much"):
         Image.open(tmp_path / "a.png").load()
     read = decode.read_picture(tmp_path / "a.png", 4)
     np.testing.assert_array_equal(read, np.full((4, 4, 3), RED))
