@@ -172,6 +172,26 @@ def test_large_images_are_seen_at_a_bounded_size_and_in_small_batches(monkeypatc
     assert max(sizes) * 256 * 256 * 3 * 4 <= features.CHUNK_BYTES
 
 
+def test_a_classifier_of_large_images_learns_on_averaged_ones(monkeypatch, tmp_path):
+    toy = dataset()
+    large = {
+        name: getattr(toy, name).repeat(4, axis=1).repeat(4, axis=2)
+        for name in ("x_train", "x_test")
+    }
+    toy = dataclasses.replace(toy, **large, image_shape=(64, 64, 1))
+    monkeypatch.setattr(features, "CHUNK_BYTES", 2**20)
+    assert 4 * features.BATCH * 64 * 64 > features.CHUNK_BYTES
+    assert right(features.classifier(toy, steps=120, cache=tmp_path), toy) > 0.95
+
+
+def test_some_of_what_is_sliced_like_an_array_is_measured():
+    toy = dataset()
+    model = features.network(toy)
+    rows = data.Rows((toy.x_test, np.arange(64)[::-1]))
+    expected, _ = features.extract(model, toy.x_test[:-11:-1])
+    np.testing.assert_allclose(features.extract(model, rows, 10)[0], expected, atol=1e-5)
+
+
 def test_what_does_not_fit_is_refused(tmp_path):
     model = features.network(dataset())
     with pytest.raises(ValueError, match=r"float32 \(2, 16, 16, 1\)"):
