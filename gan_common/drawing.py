@@ -84,7 +84,7 @@ def drawn_by(
     start = 0
     for chunk in chunks(*arrays, size=most(image_shape, size)):
         part = found[start : start + len(chunk[0])]
-        part[:] = tricks.unscale_images(draw(*chunk)).numpy()
+        part[:] = tricks.unscale_images(draw(*chunk).numpy())
         start += len(part)
     return found
 

@@ -16,8 +16,9 @@ from gan_common.errors import UserError
 MEMINFO = Path("/proc/meminfo")
 PROCESS = Path("/proc/self")
 CGROUPS = Path("/sys/fs/cgroup")
-# Networks of up to such a width, for a batch of so few numbers, are small on a machine with so much free.
-WIDTH, LATENT_DIM, NUMBERS, PLENTY = 64, 1000, 2**22, 2**32
+# Networks for such small images, up to such a width, and a batch of so few numbers are small where so much is
+# free.
+SIDE, WIDTH, LATENT_DIM, NUMBERS, PLENTY = 64, 64, 1000, 2**22, 2**32
 MARGIN = 1.6  # trainings took 1.4 to 1.7 times the estimate; what is advised has to fit with it
 # The limit, what is taken of it, and what of that is files, which make room: cgroups of version 2, and 1.
 FILES = (
@@ -125,8 +126,9 @@ def check(
     """
     height, width, channels = image_shape
     room, batch = available(), config.batch_size
-    small = batch * height * width * channels <= NUMBERS and config.latent_dim <= LATENT_DIM
-    if room is None or (small and (config.width or 0) <= WIDTH and room >= PLENTY):
+    small = max(height, width) <= SIDE and batch * height * width * channels <= NUMBERS
+    narrow = (config.width or 0) <= WIDTH and config.latent_dim <= LATENT_DIM
+    if room is None or (small and narrow and room >= PLENTY):
         return
     needed = footprint(config, (height, width, channels))
     if needed.bytes(batch) <= room:

@@ -62,16 +62,18 @@ def size_of(config: Config, image_shape: ImageShape, num_classes: int) -> memory
     """What a training takes of memory at least; nothing is built."""
     conditional = num_classes if config.preset == "cgan" else 0
 
-    def make() -> list[footprint.Size]:
+    def make() -> tuple[footprint.Size, footprint.Size]:
         with computing_in(config.precision):
-            networks = [each(config, image_shape, conditional) for each in NETWORKS[config.preset]]
-        return [footprint.of_layers(network) for network in networks]
+            generator, discriminator = (
+                each(config, image_shape, conditional) for each in NETWORKS[config.preset]
+            )
+        return footprint.of_layers(generator), footprint.of_layers(discriminator)
 
-    slots = tuple(
-        footprint.OF_SGD if kind == "sgd" else footprint.OF_ADAM for kind in _optimizers(config)
-    )
+    kept = {"sgd": footprint.OF_SGD, "adam": footprint.OF_ADAM}
+    of_generator, of_discriminator = _optimizers(config)
+    slots = (kept[of_generator], kept[of_discriminator])
     averaged = (bool(config.weight_average), False)
-    return footprint.footprint(*footprint.sizes(make), slots, averaged, config.precision)
+    return footprint.footprint(footprint.sizes(make), slots, averaged, config.precision)
 
 
 def restore(

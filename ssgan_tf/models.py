@@ -90,24 +90,21 @@ def size_of(config: Config, image_shape: ImageShape, num_classes: int) -> memory
     """What a training takes of memory at least; nothing is built."""
     shape = (None, *image_shape)
 
-    def make() -> list[footprint.Size]:
+    def make() -> tuple[footprint.Size, footprint.Size]:
         make_generator, make_discriminator = NETWORKS[config.preset]
         with computing_in(config.precision):
             generator = make_generator(config, image_shape)
             discriminator = make_discriminator(config, image_shape, num_classes)
             discriminator.build(shape)
         chain = [*discriminator.body, *discriminator.head]
-        return [
-            footprint.of_layers(generator),
-            footprint.of_chain(discriminator, chain, shape),
-        ]
+        return footprint.of_layers(generator), footprint.of_chain(discriminator, chain, shape)
 
     sgd = "sgd_discriminator" in config.tricks
     averaged = bool(config.weight_average)
     # D tells apart the images of the game, which may be fewer; a baseline has none.
     share = 0.0 if config.baseline else (config.game_batch or config.batch_size) / config.batch_size
     return footprint.footprint(
-        *footprint.sizes(make),
+        footprint.sizes(make),
         (footprint.OF_ADAM, footprint.OF_SGD if sgd else footprint.OF_ADAM),
         (averaged, averaged),
         config.precision,

@@ -40,14 +40,14 @@ def of_chain(network: keras.Model, chain: Sequence[Any], shape: tuple) -> Size:
     return Size(network.count_params(), outputs)
 
 
-def sizes(make: Callable[[], Sequence[Size]]) -> Sequence[Size]:
-    """What `make` finds of networks that it makes, in a graph that is never run.
+def sizes(make: Callable[[], tuple[Size, Size]]) -> tuple[Size, Size]:
+    """What `make` finds of G and D, which it makes, in a graph that is never run.
 
     It runs in a thread of its own, since Keras counts the names of its layers in each: those of the networks
     that are made next stay as they were.
     """
 
-    def trace() -> Sequence[Size]:
+    def trace() -> tuple[Size, Size]:
         with tf.Graph().as_default():
             return make()
 
@@ -56,8 +56,7 @@ def sizes(make: Callable[[], Sequence[Size]]) -> Sequence[Size]:
 
 
 def footprint(
-    generator: Size,
-    discriminator: Size,
+    networks: tuple[Size, Size],
     slots: tuple[int, int],
     averaged: tuple[bool, bool],
     precision: str,
@@ -69,12 +68,13 @@ def footprint(
     there at a time.
 
     Args:
+        networks: G's and D's size.
         slots: numbers that G's and D's optimizers keep of each weight.
         averaged: whether there is an average of G's and of D's weights.
         precision: "float32" or "bfloat16", of what the layers put out.
         share: of the batch that both networks see.
     """
-    networks = (generator, discriminator)
+    generator, discriminator = networks
     copies = [
         size.weights * (1 + slot + average)
         for size, slot, average in zip(networks, slots, averaged, strict=True)

@@ -123,3 +123,5 @@ def test_small_networks_wait_for_no_estimate(monkeypatch):
     for large in (Config(width=128), Config(latent_dim=5000), Config(batch_size=1000)):
         with pytest.raises(AssertionError):
             memory.check(large, (64, 64, 3), fail)
+    with pytest.raises(AssertionError):
+        memory.check(Config(batch_size=2), (128, 128, 1), fail)

@@ -381,7 +381,9 @@ def test_confusion_and_mistakes_by_hand():
 def test_evaluation_agrees_with_the_predictions(finished, monkeypatch):
     run, gan = restored(finished)
     dataset = data.load("mnist5k", None, 12)
-    monkeypatch.setattr(scores, "compare", lambda dataset, fake: {"fid": 1.0, "fid_floor": 0.5})
+    monkeypatch.setattr(
+        scores, "compare", lambda dataset, fake, count: {"fid": 1.0, "fid_floor": 0.5}
+    )
     monkeypatch.setattr("gan_common.metrics.format_report", str)
     in_pixels = {"pixels": memorization.pixels}
     monkeypatch.setattr(

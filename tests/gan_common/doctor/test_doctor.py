@@ -278,6 +278,17 @@ def test_the_datas_pictures_are_chosen_by_the_seed():
     assert doctor.look_at_data(REAL_PICTURES, 3) == REAL  # fewer than asked for: all of them
 
 
+def test_a_look_at_large_images_holds_a_part_of_them_as_floats(monkeypatch):
+    pictures = np.random.default_rng(1).integers(0, 256, (5, 7, 6, 3), np.uint8)
+    pictures[0, :2] = 255
+    whole = doctor.look_at(pictures)
+    monkeypatch.setattr("gan_common.doctor.diagnosis.COLUMNS", 10)
+    parts = doctor.look_at(pictures)
+    assert parts.clipped == whole.clipped >= 36 / 630
+    assert parts.distance == pytest.approx(whole.distance, rel=1e-12)
+    assert parts.nearest == pytest.approx(whole.nearest, rel=1e-12)
+
+
 def test_looks_are_frequent_at_first():
     due = [step for step in range(1001) if doctor.look_due(step)]
     assert due == [*range(0, 401, 40), 600, 800, 1000]

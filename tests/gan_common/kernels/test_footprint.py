@@ -17,20 +17,22 @@ from ssgan_tf import models as ssgan_models
 def test_a_network_by_hand():
     def make():
         x = keras.Input((3,))
-        return [footprint.of_layers(keras.Model(x, layers.Dense(2)(layers.Dense(4)(x))))]
+        network = keras.Model(x, layers.Dense(2)(layers.Dense(4)(x)))
+        chain = network.layers[1:]
+        return footprint.of_layers(network), footprint.of_chain(network, chain, (None, 3))
 
     # 3·4 + 4 weights and 4·2 + 2; 3 numbers of the input, 4 and 2.
-    assert footprint.sizes(make) == [Size(26, 9)]
+    assert footprint.sizes(make) == (Size(26, 9), Size(26, 6))
 
 
 def test_a_step_by_hand():
-    told = footprint.footprint(Size(100, 6), Size(10, 5), (2, 1), (True, False), "float32")
+    told = footprint.footprint((Size(100, 6), Size(10, 5)), (2, 1), (True, False), "float32")
     # G: weight, two of Adam, average; D: weight, momentum; gradients of the larger.
     assert told.weights == 110
     assert told.state == 4 * (4 * 100 + 2 * 10 + 100)
     assert told.per_image == 4 * (6 + 2 * 5) / 2  # half of what the layers put out, D's twice
     assert told.bytes(3) == told.state + 3 * told.per_image
-    half = footprint.footprint(Size(100, 6), Size(10, 5), (2, 1), (True, False), "bfloat16")
+    half = footprint.footprint((Size(100, 6), Size(10, 5)), (2, 1), (True, False), "bfloat16")
     assert (half.state, half.per_image) == (told.state, told.per_image / 2)
 
 

@@ -172,6 +172,29 @@ def test_large_images_are_seen_at_a_bounded_size_and_in_small_batches(monkeypatc
     assert max(sizes) * 256 * 256 * 3 * 4 <= features.CHUNK_BYTES
 
 
+def test_a_classifier_of_large_images_learns_on_averaged_ones(monkeypatch, tmp_path):
+    monkeypatch.setattr(features, "LARGE", 16)  # so that these are
+    monkeypatch.setattr(features, "CHUNK_BYTES", 2**16)
+    seen = []
+    affine = features._random_affine
+    monkeypatch.setattr(
+        features,
+        "_random_affine",
+        lambda x, seed: seen.append(tuple(x.shape[1:])) or affine(x, seed),
+    )
+    toy = dataset()
+    assert right(features.classifier(toy, steps=120, cache=tmp_path), toy) > 0.95
+    assert set(seen) == {(8, 8, 1)}
+
+
+def test_some_of_what_is_sliced_like_an_array_is_measured():
+    toy = dataset()
+    model = features.network(toy)
+    rows = data.Rows((toy.x_test, np.arange(64)[::-1]))
+    expected, _ = features.extract(model, toy.x_test[:-11:-1])
+    np.testing.assert_allclose(features.extract(model, rows, 10)[0], expected, atol=1e-5)
+
+
 def test_what_does_not_fit_is_refused(tmp_path):
     model = features.network(dataset())
     with pytest.raises(ValueError, match=r"float32 \(2, 16, 16, 1\)"):
