@@ -28,10 +28,11 @@ def test_folders_are_walked_and_what_is_no_image_is_counted(tmp_path):
     other = tmp_path / "no ending"
     Image.new("L", (8, 8)).save(other, format="PNG")
     names, others = found.find_images([str(tmp_path)])
-    assert (names, others) == ([z, a], 3)
-    # A file is taken by whatever name, and each image once.
+    assert (names, others) == ([str(other), z, a], 2)  # an image by content, too
+    # Each image once.
     names, others = found.find_images([str(other), a, str(tmp_path / "b")])
-    assert names == [str(other), a, str(tmp_path / "b" / "circle" / "z.jpg")]
+    circle = tmp_path / "b" / "circle"
+    assert names == [str(other), a, str(circle / "no ending"), str(circle / "z.jpg")]
 
 
 def test_paths_that_name_nothing(tmp_path):
