@@ -276,7 +276,7 @@ class GAN(Drawing, keras.Model):
         weights = self.discriminator.trainable_variables
         if (
             replica_count() > 1
-        ):  # none may exchange gradients inside a branch; D is never paused then
+        ):  # D is never paused then: no gradients are exchanged inside a branch
             _apply(self.discriminator_optimizer, gradients, weights)
             return
         tf.cond(
