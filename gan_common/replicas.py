@@ -4,8 +4,10 @@ What is random is drawn for the whole batch, and each replica takes its rows: so
 computes what one would, to rounding.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 
@@ -37,3 +39,13 @@ def over_replicas(value: Any, mean: bool = True) -> Any:
         return value
     operation = tf.distribute.ReduceOp.MEAN if mean else tf.distribute.ReduceOp.SUM
     return tf.distribute.get_replica_context().all_reduce(operation, value)
+
+
+def apply_summed(
+    optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], weights: Sequence
+) -> None:
+    """Apply gradients that are the sum over the replicas already."""
+    if replica_count() > 1:
+        # Keras sums over the replicas too, so each gives its part of what is now the sum.
+        gradients = [gradient / replica_count() for gradient in gradients]
+    optimizer.apply(gradients, weights)

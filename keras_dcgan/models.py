@@ -20,7 +20,7 @@ from gan_common.drawing import (
     variables_of,
 )
 from gan_common.kernels import footprint, optimizers
-from gan_common.replicas import over_replicas, replica_count, share
+from gan_common.replicas import apply_summed, over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from keras_dcgan.config import PACKED, Config
@@ -232,7 +232,7 @@ class GAN(Drawing, keras.Model):
         # A pair's logits say which is more real, and nothing each alone.
         level = (fake_logits, real_logits) if self.relativistic else (0.0, 0.0)
         g_gradients = _summed(self.terms.pulled(g_gradients, replica_count()))
-        _apply(self.generator_optimizer, g_gradients, self.generator.trainable_variables)
+        apply_summed(self.generator_optimizer, g_gradients, self.generator.trainable_variables)
         self.terms.adapt(real_logits - level[0])
         told = {
             "d_loss": d_loss,
@@ -277,7 +277,7 @@ class GAN(Drawing, keras.Model):
         if (
             replica_count() > 1
         ):  # D is never paused then: no gradients are exchanged inside a branch
-            _apply(self.discriminator_optimizer, gradients, weights)
+            apply_summed(self.discriminator_optimizer, gradients, weights)
             return
         tf.cond(
             self.d_learns,
@@ -456,16 +456,6 @@ def _summed(gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         return list(gradients)
     dense = [tf.convert_to_tensor(gradient) for gradient in gradients]  # an embedding's are slices
     return over_replicas(dense, mean=False)
-
-
-def _apply(
-    optimizer: keras.optimizers.Optimizer, gradients: Sequence[tf.Tensor], weights: Sequence
-) -> None:
-    """Apply gradients that are the sum over the replicas already."""
-    if replica_count() > 1:
-        # Keras sums over the replicas too, so each gives its part of what is now the sum.
-        gradients = [gradient / replica_count() for gradient in gradients]
-    optimizer.apply(gradients, weights)
 
 
 def _thumbnails(pictures: np.ndarray) -> np.ndarray:

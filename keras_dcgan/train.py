@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_common import catalogue, cli, data, memory
+from gan_common import catalogue, cli, data
 from gan_common.cli import images, length
-from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
+from gan_common.runs.distribute import follower, keeps_the_folder, make_strategy, train_together
 from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
@@ -51,12 +51,12 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     dataset = images.load(config)
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
-    is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
+    is_first = keeps_the_folder(config.distribute)
 
     import gan_common.quiet  # noqa: F401
     from gan_common import runs
     from gan_common.cli import finish, resume
-    from gan_common.kernels import choice, machine
+    from gan_common.kernels import choice, footprint, machine
     from gan_common.runs import warm_start
     from gan_common.runs.recorder import Recorder
     from keras_dcgan import evaluate, models
@@ -65,12 +65,7 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     # A strategy comes before any other work of TensorFlow's.
     batches = ["batch_size", *(["penalty_images"] if config.gamma else [])]
     strategy = make_strategy(config.distribute, {name: getattr(config, name) for name in batches})
-    if config.distribute == "none" and not machine.has_gpu():
-        memory.check(
-            config,
-            dataset.image_shape,
-            lambda config, shape: models.size_of(config, shape, dataset.num_classes),
-        )
+    footprint.check(config, dataset.image_shape, dataset.num_classes, models.size_of)
     source = resume.source_of(config, models.restore)
     with strategy.scope():
         gan = models.build(

@@ -21,7 +21,7 @@ from gan_common.drawing import (
     variables_of,
 )
 from gan_common.kernels import footprint, optimizers
-from gan_common.replicas import over_replicas, replica_count, share
+from gan_common.replicas import apply_summed, over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
 from ssgan_tf import losses
@@ -473,8 +473,7 @@ class SSGAN(Drawing):
         norm = tf.linalg.global_norm(gradients)
         if self.config.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, self.config.clip_norm, norm)
-        # Keras sums over the replicas too, so each gives its part of what is now the sum.
-        optimizer.apply([gradient / replica_count() for gradient in gradients], variables)
+        apply_summed(optimizer, gradients, variables)
         return norm
 
     def set_schedule(self, fraction: tf.Tensor) -> None:

@@ -23,10 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gan_common import catalogue, cli, data, memory, runs
+from gan_common import catalogue, cli, data, runs
 from gan_common.cli import images, length
 from gan_common.errors import UserError
-from gan_common.runs.distribute import cluster, follower, make_strategy, train_together
+from gan_common.runs.distribute import follower, keeps_the_folder, make_strategy, train_together
 from ssgan_tf.config import LEAST_INTERVAL, Config, Flags, parse_sweep, resolve, resumed
 from ssgan_tf.expectations import expected
 from ssgan_tf.parts import (
@@ -92,7 +92,7 @@ def train(
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
     """
-    is_first = config.distribute != "multiworker" or cluster()["task"]["index"] == 0
+    is_first = keeps_the_folder(config.distribute)
     line = expected(config)
     if line and is_first and not config.resume:
         print(line, flush=True)
@@ -106,7 +106,7 @@ def train(
 
     import gan_common.quiet  # noqa: F401
     from gan_common.cli import finish, resume
-    from gan_common.kernels import choice, machine
+    from gan_common.kernels import choice, footprint, machine
     from gan_common.runs import warm_start
     from gan_common.runs.recorder import Recorder
     from ssgan_tf import evaluate, models
@@ -117,12 +117,7 @@ def train(
     config = dataclasses.replace(config, precision=precision)
     batches = {name: getattr(config, name) for name in BATCHES}
     strategy = make_strategy(config.distribute, batches)  # before any other work of TensorFlow's
-    if config.distribute == "none" and not machine.has_gpu():
-        memory.check(
-            config,
-            dataset.image_shape,
-            lambda config, shape: models.size_of(config, shape, dataset.num_classes),
-        )
+    footprint.check(config, dataset.image_shape, dataset.num_classes, models.size_of)
     source = resume.source_of(config, models.restore)
     with strategy.scope():
         gan = models.build(

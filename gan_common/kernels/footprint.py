@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from gan_common import memory
+from gan_common.arguments import ImageShape
+from gan_common.kernels import machine
 from gan_common.memory import Footprint
 
 FLOAT = 4  # bytes
@@ -38,6 +41,26 @@ def of_chain(network: keras.Model, chain: Sequence[Any], shape: tuple) -> Size:
         shape = layer.compute_output_shape(shape)
         outputs += math.prod(shape[1:])
     return Size(network.count_params(), outputs)
+
+
+def check(
+    config: Any,
+    image_shape: ImageShape,
+    num_classes: int,
+    size_of: Callable[[Any, ImageShape, int], Footprint],
+) -> None:
+    """`memory.check`, where this process computes alone and on a CPU: other memory is not known.
+
+    Args:
+        config: of the training.
+        image_shape, num_classes: of its data.
+        size_of: of the package's models.
+
+    Raises:
+        UserError: the training takes more than there is.
+    """
+    if config.distribute == "none" and not machine.has_gpu():
+        memory.check(config, image_shape, lambda config, shape: size_of(config, shape, num_classes))
 
 
 def sizes(make: Callable[[], tuple[Size, Size]]) -> tuple[Size, Size]:

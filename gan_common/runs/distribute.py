@@ -33,6 +33,15 @@ def cluster() -> dict:
     return found
 
 
+def keeps_the_folder(distribute: str) -> bool:
+    """Whether this process writes the run's folder: of several workers the first one does.
+
+    Raises:
+        UserError: as `cluster`.
+    """
+    return distribute != "multiworker" or cluster()["task"]["index"] == 0
+
+
 def make_strategy(distribute: str, batches: Mapping[str, int | None] | None = None) -> Any:
     """The `tf.distribute` strategy of --distribute.
 

@@ -10,6 +10,7 @@ from PIL import Image
 from gan_common import data
 from gan_common.data import decoder, pictures
 from gan_common.errors import UserError
+from tests.gan_common.data.test_decode import assert_centred_square_of_ramps, ramps
 
 
 def save(path, array=(9, 99, 199), **options):
@@ -371,25 +372,6 @@ def test_bits_of_a_run_stay(tmp_path):
 
 
 # --- arrays ----------------------------------------------------------------------------------------
-
-
-def ramps(height, width):
-    """Red is the row number, green the column number."""
-    rows, columns = np.indices((height, width))
-    return np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
-
-
-def assert_centred_square_of_ramps(resized, height, width):
-    # Pixel i covers [i, i + 1] · side / size of the square; a filter that sums to 1 leaves a ramp
-    # what it is, but for rounding, away from the image's edges.
-    size = len(resized)
-    side = min(height, width)
-    middles = (np.arange(size) + 0.5) * side / size - 0.5
-    rows, columns = (height - side) / 2 + middles, (width - side) / 2 + middles
-    inner = slice(2, -2)
-    resized = resized[inner, inner].astype(float)
-    np.testing.assert_allclose(resized[..., 0], rows[inner, None] + 0 * columns[inner], atol=0.6)
-    np.testing.assert_allclose(resized[..., 1], columns[inner] + 0 * rows[inner, None], atol=0.6)
 
 
 @pytest.mark.parametrize("size", [12, 16, 32])
