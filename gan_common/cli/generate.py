@@ -77,7 +77,7 @@ def command(
     if options.project:
         from gan_common.cli.project import read_target
 
-        target = read_target(options.project, image_shape)
+        target = read_target(options.project, image_shape, config.fit)
     elif options.format == "png" and not (options.out and writers.is_folder(options.out)):
         writers.check_grid(options.count, image_shape)
 

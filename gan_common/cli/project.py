@@ -5,27 +5,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from gan_common import files, plotting
 from gan_common.data.decode import read_picture
+from gan_common.data.found import prepare
 from gan_common.errors import UserError
 
 
-def read_target(path: str, image_shape: Sequence[int]) -> np.ndarray:
+def read_target(path: str, image_shape: Sequence[int], fit: str = "crop") -> np.ndarray:
     """An image file, prepared as a training's images are: uint8 (H, W, C).
+
+    Args:
+        path: of the file.
+        image_shape, fit: of the run.
 
     Raises:
         UserError: it cannot be read.
     """
     height, _, channels = image_shape
     try:
-        picture = read_picture(path, height)
+        return prepare(read_picture(path, height, fit), channels)
     except UserError as error:
         raise UserError(f"--project {path!r}: {error}; name an image file") from error
-    if channels == 1:
-        picture = np.asarray(Image.fromarray(picture).convert("L"))[..., None]
-    return picture
 
 
 def write(
