@@ -10,8 +10,16 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 def pytest_configure(config):
     """TensorFlow, where tests run: the process that only hands them out does without."""
-    if hasattr(config, "workerinput") or not config.getoption("numprocesses", 0):
+    worker = hasattr(config, "workerinput")
+    if worker or not config.getoption("numprocesses", 0):
         import gan_common.quiet  # noqa: F401
+    if worker:
+        # Workers are as many as cores: more threads in each would only wait for one another.  The trainings
+        # that tests start as processes keep TensorFlow's own number, as a person's do.
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def pytest_collection_modifyitems(items):

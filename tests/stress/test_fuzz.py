@@ -18,9 +18,10 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_our_own_errors_come_out(targets, name):
-    counts = fuzz.fuzz(targets[name], 60)
+    rounds = 15 if name == "mat" else 60  # each of MATLAB's files is read in a process of its own
+    counts = fuzz.fuzz(targets[name], rounds)
     assert counts["refused"] > counts.total() / 20
-    assert counts.total() >= 60
+    assert counts.total() >= rounds
 
 
 def test_every_target_is_tried(targets):

@@ -465,7 +465,9 @@ def test_bombs_are_refused_before_they_unfold(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def all_layouts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("layouts")
-    return folder, fill(folder)
+    # SVHN's files are each read in a process of its own: benchmarks.stress.fuzz alters those
+    layouts = [(read, names) for read, names in fill(folder) if read is not readers.read_svhn]
+    return folder, layouts
 
 
 @settings(
