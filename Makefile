@@ -20,7 +20,7 @@ install = $(VENV)/bin/pip install --editable $(1) | \
 	awk '/^Collecting/ { printf "  %d %s\n", ++n, $$2; fflush() } /^Installing collected/ { print "unpacking"; fflush() }'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test-oldest train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation test unit test-notebooks lint format clean notebooks notebooks-run
+.PHONY: help setup test-oldest train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation web test unit test-notebooks lint format clean notebooks notebooks-run
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
@@ -53,6 +53,14 @@ $(LAB): $(READY)
 
 notebooks: $(LAB)  ## open the chapter's notebooks in JupyterLab
 	@$(RUN) -m jupyterlab notebooks $(ARGS)
+
+WEB := $(VENV)/.installed-web
+$(WEB): $(READY)
+	@$(call install,'.[onnx]')
+	@$(RUN) -m gan_common.web
+	@touch $(WEB)
+
+web: $(WEB)  ## fetch what export --format web needs, once; npm must be installed
 
 notebooks-run: $(DEV)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
 	@$(RUN) -m notebooks.execute $(ARGS)

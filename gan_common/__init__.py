@@ -23,6 +23,8 @@ mode collapse in two dimensions                  `modes`
 figures, grids, GIFs                             `plotting`
 flags, errors, exit status                       `cli`
 the same numbers in less time                    `kernels`
+a network without this project's layers          `portable`
+a network as a page in the browser               `web`
 what the notebooks need                          `lessons`
 files that are whole or not there                `files`
 checks of what a function is given               `arguments`

@@ -12,7 +12,7 @@ import tensorflow as tf
 from gan_common import sampling, tricks
 from gan_common.arguments import ImageShape
 from gan_common.doctor import LOOKED_AT
-from gan_common.kernels.portable import portable
+from gan_common.portable import portable
 
 FIXED = 64  # latents of the sample grids
 # Images that go through a network at a time hold at most so much as float32; its activations are a multiple.

@@ -39,11 +39,9 @@ def _restore(*given: Any) -> Any:
 
 def generator(run: Run, gan: Any) -> export.Network:
     """Latents → images in [-1, 1]."""
-    from gan_common.kernels.portable import portable
-
     classes = ", classes int32 (N,)" if gan.conditional else ""
     return export.Network(
-        portable(gan.generator),
+        gan.generator,
         f"latents float32 (N, {gan.config.latent_dim}), {gan.config.latent}{classes}",
         "images float32 (N, {}, {}, {}) in [-1, 1]".format(*run.dataset_facts()[0]),
     )
@@ -51,13 +49,10 @@ def generator(run: Run, gan: Any) -> export.Network:
 
 def discriminator(run: Run, gan: Any) -> export.Network:
     """Images in [-1, 1] → a logit of real."""
-    from gan_common.kernels.portable import portable
-
-    model = portable(gan.discriminator)
-    shape = model.inputs[0].shape[1:]
+    shape = gan.discriminator.inputs[0].shape[1:]
     classes = ", classes int32 (N,)" if gan.conditional else ""
     return export.Network(
-        model,
+        gan.discriminator,
         "images float32 (N, {}, {}, {}) in [-1, 1]".format(*shape) + classes,
         "logits float32 (N, 1): the larger, the more real",
     )

@@ -50,10 +50,8 @@ def _check(config: Config, what: str) -> None:
 
 def generator(run: Run, gan: Any) -> export.Network:
     """Latents → images in [-1, 1]."""
-    from gan_common.kernels.portable import portable
-
     return export.Network(
-        portable(gan.generator),
+        gan.generator,
         f"latents float32 (N, {gan.config.latent_dim}), {gan.config.latent}",
         f"images float32 {_images(run)} in [-1, 1]",
     )
@@ -64,15 +62,13 @@ def discriminator(run: Run, gan: Any) -> export.Network:
     import keras
     from keras import layers
 
-    from gan_common.kernels.portable import portable
-
     shape, names = run.dataset_facts()
     images = keras.Input(shape, name="images")
     x = layers.Reshape((len(names), 1))(_class_logits(gan, images))
     x = layers.ZeroPadding1D((0, 1))(x)  # the logit of "generated"
     x = layers.Reshape((len(names) + 1,))(x)
     return export.Network(
-        portable(keras.Model(images, x, name="discriminator")),
+        keras.Model(images, x, name="discriminator"),
         f"images float32 {_images(run)} in [-1, 1]",
         f"logits float32 (N, {len(names) + 1}), the last of 'generated'",
     )
@@ -83,15 +79,13 @@ def classifier(run: Run, gan: Any) -> export.Network:
     import keras
     from keras import layers
 
-    from gan_common.kernels.portable import portable
-
     shape, names = run.dataset_facts()
     temperature = calibration.temperature_of(run, gan) or 1.0
     images = keras.Input(shape, name="images")
     x = _class_logits(gan, layers.Rescaling(1 / 127.5, -1)(images))
     x = layers.Softmax()(layers.Rescaling(1 / temperature, name="temperature")(x))
     return export.Network(
-        portable(keras.Model(images, x, name="classifier")),
+        keras.Model(images, x, name="classifier"),
         f"images uint8 or float32 {_images(run)} in [0, 255]",
         f"probabilities float32 (N, {len(names)}): {', '.join(names)}",
     )

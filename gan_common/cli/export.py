@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.util
+import shlex
 import shutil
 import tempfile
 import warnings
@@ -13,10 +14,13 @@ from gan_common import files
 from gan_common.cli.flags import check_output, flag, parse
 from gan_common.cli.saved import saved
 from gan_common.errors import UserError, one_line
+from gan_common.runs import card
 from gan_common.runs.run import Run
+from gan_common.web import runtime
 
 # Format → how what is written is called.
-ENDINGS = {"keras": ".keras", "saved_model": "", "onnx": ".onnx", "tflite": ".tflite"}
+ENDINGS = {"keras": ".keras", "saved_model": "", "onnx": ".onnx", "tflite": ".tflite", "web": ""}
+FOLDERS = ("saved_model", "web")
 ONNX = ("tf2onnx", "onnx")
 
 
@@ -29,11 +33,13 @@ class Options:
         "generator", "the network", choices=("generator", "discriminator", "classifier")
     )
     format: str = flag(
-        "keras", "of what is written: one file, or a folder for saved_model", choices=tuple(ENDINGS)
+        "keras",
+        "of what is written: one file, or a folder for saved_model and for web, a page",
+        choices=tuple(ENDINGS),
     )
     checkpoint: str = flag("last", "which one is taken", choices=("last", "best"))
     out: str | None = flag(
-        None, "file, or folder of a saved_model, to write (default: in the run's folder)"
+        None, "file, or folder of a saved_model or page, to write (default: in the run's folder)"
     )
 
 
@@ -41,7 +47,7 @@ class Options:
 class Network:
     """One network of a run, and in words what goes in and what comes out."""
 
-    model: Any  # a functional keras.Model with Keras's layers, as far as that goes
+    model: Any  # what `portable` takes
     takes: str
     gives: str
 
@@ -74,28 +80,64 @@ def command(
     image_shape, class_names = run.dataset_facts()
     config = dataclasses.replace(config, precision="float32")
     gan = restore(run, config, image_shape, len(class_names), options.checkpoint)
+    from gan_common.portable import merged, portable
+
     with gan.averaged():
         network = networks[options.what](run, gan)
-        write(network.model, options.format, out)
+        model = merged(portable(network.model))
+        facts = _facts(run, config)
+        write(model, options.format, out, facts)
+    beside = _write_card(run, out)
     takes = network.takes
-    if options.format in ("onnx", "tflite"):  # their graphs are of one type
+    if options.format in ("onnx", "tflite", "web"):  # their graphs are of one type
         takes = takes.replace("uint8 or float32", "float32")
-    print(f"{out}\ntakes  {takes}\ngives  {network.gives}")
+    print(f"{out}\n{beside}\ntakes  {takes}\ngives  {network.gives}")
+    if "dropout_noise" in config.tricks and options.what == "generator":
+        print("noise  none: dropout noise is off in what was written")
+    if options.format == "web":
+        size = (out / "model.onnx").stat().st_size / 1e6
+        print(
+            f"page   python -m http.server --directory {shlex.quote(str(out))}; its network has {size:.1f} MB"
+        )
+
+
+def _facts(run: Run, config: Any) -> dict[str, Any]:
+    """What a page is told of a run."""
+    shape, names = run.dataset_facts()
+    return {
+        "title": card.title(run),
+        "image_shape": list(shape),
+        "class_names": names,
+        "latent_dim": config.latent_dim,
+        "latent": config.latent,
+    }
+
+
+def _write_card(run: Run, out: Path) -> Path:
+    """The run's card: in a folder that was written, or beside a file, by its name."""
+    beside = out / card.NAME if out.is_dir() else out.with_name(f"{out.stem}.{card.NAME}")
+    text = card.contents(run)
+    files.write_whole(beside, lambda path: path.write_text(text, encoding="utf-8"))
+    return beside
 
 
 def _place(options: Options) -> Path:
     """Where to write, checked before the networks are restored."""
-    if options.format == "onnx":
+    if options.format == "web":
+        if options.what == "discriminator":
+            raise UserError("--what discriminator: --format web shows a generator or a classifier")
+        runtime.find()
+    if options.format in ("onnx", "web"):
         lacking = [name for name in ONNX if importlib.util.find_spec(name) is None]
         if lacking:
             raise UserError(
-                f"--format onnx needs {' and '.join(lacking)}; install them by "
+                f"--format {options.format} needs {' and '.join(lacking)}; install them by "
                 f"pip install {' '.join(lacking)}, or choose another --format"
             )
     ending = ENDINGS[options.format]
-    default = Path(str(options.run_dir)) / f"{options.what}{ending or '_saved_model'}"
+    default = Path(str(options.run_dir)) / f"{options.what}{ending or '_' + options.format}"
     out = Path(options.out or default)
-    if options.format == "saved_model":
+    if options.format in FOLDERS:
         if out.exists():
             raise UserError(f"--out {str(out)!r}: is there already; name a new folder")
     elif ending != out.suffix:
@@ -104,19 +146,20 @@ def _place(options: Options) -> Path:
     return out
 
 
-def write(model: Any, format: str, out: Path) -> None:
+def write(model: Any, format: str, out: Path, facts: dict[str, Any] | None = None) -> None:
     """Write a functional model.
 
     Args:
         model: any; for "keras" of Keras's layers alone.
         format: of `ENDINGS`.
-        out: the file; a new folder for "saved_model".
+        out: the file; a new folder for "saved_model" and "web".
+        facts: what a page is told, see `gan_common.web.pages.write`.
 
     Raises:
         UserError: a layer that a .keras file cannot do without, an operation that the format lacks, a place
             that cannot be written to.
     """
-    from gan_common.kernels.portable import foreign_layers
+    from gan_common.portable import foreign_layers
 
     if format == "keras" and (foreign := foreign_layers(model)):
         raise UserError(
@@ -128,6 +171,7 @@ def write(model: Any, format: str, out: Path) -> None:
         "saved_model": lambda path: _save_graph(model, path),
         "onnx": lambda path: _save_onnx(model, path),
         "tflite": lambda path: path.write_bytes(_tflite(model)),
+        "web": lambda path: _save_page(model, path, dict(facts or {})),
     }
     files.write_whole(out, writers[format])
 
@@ -175,12 +219,20 @@ def _tflite(model: Any) -> bytes:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _save_page(model: Any, path: Path, facts: dict[str, Any]) -> None:
+    from gan_common.web import pages
+
+    with tempfile.TemporaryDirectory() as temporary:
+        onnx = Path(temporary) / "model.onnx"
+        _save_onnx(model, onnx)
+        pages.write(path, model, onnx, facts)
+
+
 def _save_onnx(model: Any, path: Path) -> None:
     import tensorflow as tf
 
-    model(
-        [tf.zeros((1, *each.shape[1:]), each.dtype) for each in model.inputs]
-    )  # Keras asks for it
+    zeros = [tf.zeros((1, *each.shape[1:]), each.dtype) for each in model.inputs]
+    model(zeros if len(zeros) > 1 else zeros[0])  # Keras asks for it
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what tf2onnx asks of NumPy

@@ -45,13 +45,22 @@ def write(run: Run) -> Path:
     Raises:
         UserError: a file of the run is damaged, or the folder cannot be written.
     """
+    path, text = run.folder / NAME, contents(run)
+    files.write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return path
+
+
+def contents(run: Run) -> str:
+    """What the card of a run says.
+
+    Raises:
+        UserError: a file of the run is damaged.
+    """
     path, config = run.folder / NAME, _config(run)
     dataset = str(config.get("dataset", "unknown"))
     license = _kept(path) or LICENSES.get(dataset.partition(":")[0], YOURS)
     parts = [_title(config), _facts(run, config), _measures(run), _loading(run, config)]
-    text = "\n\n".join([*parts, f"{LICENSE}\n\n{license.strip()}\n"])
-    files.write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return path
+    return "\n\n".join([*parts, f"{LICENSE}\n\n{license.strip()}\n"])
 
 
 def _config(run: Run) -> dict[str, Any]:
@@ -69,6 +78,19 @@ def _kept(path: Path) -> str:
     except OSError:
         return ""
     return text.partition(f"{LICENSE}\n")[2].strip()
+
+
+def title(run: Run) -> str:
+    """What the run's networks are, in a line: "keras_dcgan: cgan on mnist5k".
+
+    Raises:
+        UserError: its configuration is damaged.
+    """
+    config = _config(run)
+    dataset = str(config.get("dataset"))
+    if dataset.startswith("folder:"):  # where it lies is nobody's business
+        config["dataset"] = f"folder {Path(dataset.partition(':')[2]).name}"
+    return _title(config).removeprefix("# ")
 
 
 def _title(config: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ import tensorflow as tf
 from gan_common.kernels import forms
 from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
 from gan_common.kernels.forms import PLAIN, Forms, Geometry, Work
-from gan_common.kernels.portable import portable
 from gan_common.kernels.upsampling import UpsampleConv2D
+from gan_common.portable import portable
 from gan_common.tricks import WeightNormalization
 
 RNG = np.random.default_rng(3)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gan_common import tricks
 from gan_common.kernels.normalization import BatchNormalization
-from gan_common.kernels.portable import portable
+from gan_common.portable import portable
 
 RNG = np.random.default_rng(3)
 
