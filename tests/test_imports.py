@@ -63,7 +63,7 @@ FLOORS = (
     ("doctor", "projection", "web"),
     ("drawing", "runs"),
     ("cli",),
-    ("lessons", "modes"),
+    ("lessons", "modes", "pages"),
     ("__main__",),
 )
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}
