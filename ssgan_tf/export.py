@@ -64,7 +64,7 @@ def discriminator(run: Run, gan: Any) -> export.Network:
 
     shape, names = run.dataset_facts()
     images = keras.Input(shape, name="images")
-    x = layers.Reshape((len(names), 1))(_class_logits(gan, images))
+    x = layers.Reshape((len(names), 1))(class_logits(gan, images))
     x = layers.ZeroPadding1D((0, 1))(x)  # the logit of "generated"
     x = layers.Reshape((len(names) + 1,))(x)
     return export.Network(
@@ -82,7 +82,7 @@ def classifier(run: Run, gan: Any) -> export.Network:
     shape, names = run.dataset_facts()
     temperature = calibration.temperature_of(run, gan) or 1.0
     images = keras.Input(shape, name="images")
-    x = _class_logits(gan, layers.Rescaling(1 / 127.5, -1)(images))
+    x = class_logits(gan, layers.Rescaling(1 / 127.5, -1)(images))
     x = layers.Softmax()(layers.Rescaling(1 / temperature, name="temperature")(x))
     return export.Network(
         keras.Model(images, x, name="classifier"),
@@ -94,7 +94,7 @@ def classifier(run: Run, gan: Any) -> export.Network:
 NETWORKS = {"generator": generator, "discriminator": discriminator, "classifier": classifier}
 
 
-def _class_logits(gan: Any, x: Any) -> Any:
+def class_logits(gan: Any, x: Any) -> Any:
     """Images in [-1, 1] → logits (N, K), by D's layers but those of noise, which is off."""
     from ssgan_tf.noise import SeededDropout, SeededGaussianNoise
 

@@ -153,7 +153,7 @@ def write(model: Any, format: str, out: Path, facts: dict[str, Any] | None = Non
         model: any; for "keras" of Keras's layers alone.
         format: of `ENDINGS`.
         out: the file; a new folder for "saved_model" and "web".
-        facts: what a page is told, see `gan_common.web.pages.write`.
+        facts: what a page is told, see `gan_common.web.site.write`.
 
     Raises:
         UserError: a layer that a .keras file cannot do without, an operation that the format lacks, a place
@@ -220,12 +220,12 @@ def _tflite(model: Any) -> bytes:
 
 
 def _save_page(model: Any, path: Path, facts: dict[str, Any]) -> None:
-    from gan_common.web import pages
+    from gan_common.web import site
 
     with tempfile.TemporaryDirectory() as temporary:
         onnx = Path(temporary) / "model.onnx"
         _save_onnx(model, onnx)
-        pages.write(path, model, onnx, facts)
+        site.write(path, model, onnx, facts)
 
 
 def _save_onnx(model: Any, path: Path) -> None:

@@ -44,7 +44,7 @@ def merged(model: keras.Model) -> keras.Model:
 def _pairs(model: keras.Model) -> dict[layers.Layer, layers.Layer]:
     """Each batch norm that can be merged → the linear layer before it, with at most a reshape between."""
     operations = [each for each in model.operations if not isinstance(each, layers.InputLayer)]
-    made_by = {id(each.output): each for each in operations}
+    made_by: dict[int, Any] = {id(each.output): each for each in operations}
     inputs = [keras.tree.flatten(each.input) for each in operations]
     uses = Counter(id(x) for each in inputs for x in each)
     found = {}
@@ -55,7 +55,7 @@ def _pairs(model: keras.Model) -> dict[layers.Layer, layers.Layer]:
         ):
             continue
         x = norm.input
-        before = made_by.get(id(x))
+        before: Any = made_by.get(id(x))
         alone = uses[id(x)] == 1
         if type(before) is layers.Reshape:
             x = before.input

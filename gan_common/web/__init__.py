@@ -1,1 +1,1 @@
-"""A network as a page that needs nothing but a browser: `pages`; and where its runtime is from: `runtime`."""
+"""A network as a page that needs nothing but a browser: `site`; and where its runtime is from: `runtime`."""

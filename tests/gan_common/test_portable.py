@@ -179,7 +179,7 @@ def test_the_networks_of_ssgan_tf(preset, shape, upsample):
         disturb(network, rng)
     same(gan.generator, rng.normal(size=(3, config.latent_dim)).astype(np.float32))
     inputs = keras.Input(shape)
-    classifier = keras.Model(inputs, ssgan_tf.export._class_logits(gan, inputs))
+    classifier = keras.Model(inputs, ssgan_tf.export.class_logits(gan, inputs))
     images = rng.uniform(-1, 1, (3, *shape)).astype(np.float32)
     same(classifier, images)
     np.testing.assert_allclose(classifier(images), gan.discriminator(images)[1], atol=1e-5)

@@ -78,7 +78,7 @@ def _example(model: keras.Model, facts: dict[str, Any]) -> dict[str, Any]:
     """An input, and what Keras makes of it: the page compares."""
     rng = np.random.default_rng(0)
     classes = len(facts["class_names"])
-    given = []
+    given: list[np.ndarray] = []
     for each in model.inputs:
         shape = (1, *each.shape[1:])
         if each.dtype == "int32":
