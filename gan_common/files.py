@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import re
 import shutil
@@ -97,7 +98,29 @@ def write_whole(path: Path, write: Callable[[Path], Any], new: bool = False) -> 
         ) from error
 
 
+def finite(content: Any) -> Any:
+    """The content with None in place of numbers that are not finite: JSON (RFC 8259) has none."""
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def as_json(content: Any, indent: int | None = None) -> str:
+    """JSON that every reader takes; a number that is not finite is null in it."""
+    return json.dumps(finite(content), indent=indent, allow_nan=False)
+
+
 def write_json(path: Path, content: Mapping | Sequence) -> None:
-    """Write a JSON file, whole or not at all."""
-    text = json.dumps(content, indent=2) + "\n"
+    """Write a JSON file, whole or not at all; see `as_json`."""
+    text = as_json(content, indent=2) + "\n"
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def same(a: str | os.PathLike, b: str | os.PathLike) -> bool:
+    """Whether two names are of one file or folder, be it there or not."""
+    try:
+        return os.path.samefile(a, b)
+    except OSError:
+        return os.path.normcase(os.path.realpath(a)) == os.path.normcase(os.path.realpath(b))

@@ -81,7 +81,8 @@ def propose(
     rows = [[file, label] for file, label in known.items()]
     rows += [[os.path.relpath(name, pool), ""] for name, *_ in chosen]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([HEADER, *rows])
+    end = "\r\n" if out else "\n"  # a file's is that of RFC 4180
+    csv.writer(text, lineterminator=end).writerows([HEADER, *rows])
     if not out:
         print(text.getvalue(), end="")
         return

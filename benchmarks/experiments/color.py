@@ -183,6 +183,7 @@ def _keep_grid(folder: Path, path: Path, dataset: str) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     from gan_common.data import openmoji
+    from gan_common.plotting.grids import encode
 
     last = max((folder / "samples").glob("*.png"))
     with files.whole(path) as temporary:
@@ -192,7 +193,7 @@ def _keep_grid(folder: Path, path: Path, dataset: str) -> None:
         told = PngInfo()
         told.add_text("Copyright", openmoji.CREDIT)
         with Image.open(last) as grid:
-            grid.save(temporary, "PNG", optimize=True, pnginfo=told)
+            temporary.write_bytes(encode(grid, "PNG", optimize=True, pnginfo=told))
 
 
 if __name__ == "__main__":

@@ -8,13 +8,21 @@ import math
 import os
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
 from gan_common.errors import UserError
+from gan_common.files import same
+
+# What a run's folder is made of (see `gan_common.runs.run`): no command's further output goes there.
+RUN_FILES = (
+    "config.json", "doctor.json", "dataset.json", "images.json", "kernels.json", "calibration.json",
+    "metrics.csv", "summary.json", "labelled.npy", "MODEL_CARD.md", ".lock", "checkpoints", "samples",
+    "tensorboard",
+)  # fmt: skip
 
 
 def flag(
@@ -159,7 +167,47 @@ def parse(
             check_output(f"--{name}", str(value), name in may_be_folder)
     if arguments is not None:
         given[arguments] = list(rest[len(places) :])
+    _check_apart(given, fields, outputs)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def _check_apart(
+    given: Mapping[str, Any], fields: Mapping[str, str], outputs: Sequence[str]
+) -> None:
+    """Refuse two outputs of one name, an output that an input has, and a file that is a run's own."""
+    names = {field: f"--{name}" for name, field in fields.items()}
+    written = {
+        field: given[field] for name, field in fields.items() if name in outputs and field in given
+    }
+    read = [
+        (names.get(field, "what is read"), part)
+        for field, value in given.items()
+        if field not in written
+        for part in (value if isinstance(value, list | tuple) else [value])
+        if isinstance(part, str) and os.path.exists(part)
+    ]
+    for field, out in written.items():
+        for other, another in written.items():
+            if other < field and same(out, another):
+                raise UserError(
+                    f"{names[other]} and {names[field]} both name {out!r}; name two files"
+                )
+        for name, path in read:
+            if same(out, path):
+                raise UserError(
+                    f"{names[field]} {out!r}: is also {name}, and would be overwritten; name another"
+                )
+        for run in ("run_dir", "resume", "from_"):
+            if run in given and _own_file(str(given[run]), out):
+                raise UserError(
+                    f"{names[field]} {out!r}: is a file of the run itself; name another"
+                )
+
+
+def _own_file(run: str, path: str) -> bool:
+    """Whether a path is one of those that a run's folder is made of."""
+    inside, folder = Path(os.path.realpath(path)), Path(os.path.realpath(run))
+    return folder in inside.parents and inside.relative_to(folder).parts[0] in RUN_FILES
 
 
 def check_output(title: str, file: str, may_be_folder: bool = False) -> None:

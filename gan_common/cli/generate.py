@@ -77,6 +77,11 @@ def command(
     if options.project:
         from gan_common.cli.project import read_target
 
+        out = Path(options.out or run.folder / "generated-project.png")
+        if any(files.same(path, options.project) for path in (out, out.with_suffix(".npz"))):
+            raise UserError(
+                f"--project {options.project!r}: would be overwritten by what is found; name another --out"
+            )
         target = read_target(options.project, image_shape, config.fit)
     elif options.format == "png" and not (options.out and writers.is_folder(options.out)):
         writers.check_grid(options.count, image_shape)
@@ -88,7 +93,6 @@ def command(
         from gan_common.cli import project
 
         label = find_label(options.label, class_names, gan.conditional)
-        out = Path(options.out or run.folder / "generated-project.png")
         written = project.write(
             gan, target, label, class_names, out, options.seed, options.starts, options.steps
         )

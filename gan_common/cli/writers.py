@@ -11,7 +11,7 @@ from PIL import Image
 
 from gan_common import files, plotting, sampling
 from gan_common.errors import UserError
-from gan_common.plotting.grids import to_pillow
+from gan_common.plotting.grids import encode, to_pillow
 from gan_common.progress import Progress
 from gan_common.sampling import Drawn
 
@@ -83,7 +83,7 @@ def write_folder(
         rows = []
         for number, (image, label) in enumerate(_told(batches, count)):
             name = f"{number:0{digits}d}.png"
-            to_pillow(image).save(temporary / name)
+            (temporary / name).write_bytes(encode(to_pillow(image), "PNG"))
             if label >= 0:
                 rows.append((name, class_names[label]))
         if rows:

@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol
 
 import numpy as np
 
-from gan_common.files import cache_dir, whole
+from gan_common.files import as_json, cache_dir, whole
 
 VERSION = 2  # of how images are decoded: another one makes every index anew
 ROOM_LEFT = 2**28  # bytes that an index must leave on the disk
@@ -127,7 +127,7 @@ def _build(pixels: Path, total: int, decode: Decode) -> None:
             good, facts = decode(store := _File(file))
         skipped = sorted(set(range(total)) - set(good))
         written = {"skipped": skipped, "channels": store.channels, "facts": facts}
-        about.write_text(json.dumps(written), encoding="utf-8")
+        about.write_text(as_json(written), encoding="utf-8")
 
 
 def _open(

@@ -179,7 +179,10 @@ def to_pillow(picture: Any) -> Image.Image:
 
 
 def encode(picture: Any, file_format: str, **options: Any) -> bytes:
-    """A Pillow image as the bytes of a file of this format."""
+    """A Pillow image as the bytes of a file of this format; a PNG says that its colors are sRGB."""
+    if file_format == "PNG":
+        told = options.setdefault("pnginfo", PngInfo())
+        told.add(b"sRGB", b"\0")  # PNG, third edition, 11.3.2.5: rendering intent "perceptual"
     buffer = io.BytesIO()
     picture.save(buffer, file_format, **options)
     return buffer.getvalue()

@@ -128,7 +128,7 @@ def _measures(run: Run) -> str:
     summary = run.summary()
     rows = []
     for name, (title, better) in {**MEASURES, **MORE_MEASURES}.items():
-        if name in summary:
+        if summary.get(name) is not None:  # a file's null is a number that was not finite
             floor = summary.get(f"{name}_floor")
             beside = "" if floor is None else _number(floor)
             rows.append(f"| {title} | {_number(summary[name])} | {beside} | {better} |")

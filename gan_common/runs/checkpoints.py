@@ -84,8 +84,11 @@ class Checkpoints:
                     "shapes": self._shapes(),
                     "sha256": {p.name: _digest(p) for p in sorted(temporary.iterdir())},
                 }
+                manifest = files.finite(
+                    manifest
+                )  # before it is signed: what is read back has no NaN
                 manifest["signature"] = _signature(manifest)
-                content = json.dumps(manifest)
+                content = files.as_json(manifest)
                 (temporary / "manifest.json").write_text(content, encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error

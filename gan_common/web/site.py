@@ -5,7 +5,6 @@ model.onnx, model.json         the network, and what it takes and gives, with an
 ort/                           onnxruntime-web
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from gan_common import files
 from gan_common.web import runtime
 
 PAGE = Path(__file__).parent / "page"
@@ -45,8 +45,7 @@ def write(folder: Path, model: keras.Model, onnx: Path, facts: dict[str, Any]) -
     else:
         # Digits of MNIST were centered by their mass; a page's drawing is where the hand was.
         more["centered"] = facts["image_shape"][-1] == 1
-    text = json.dumps({**facts, **more}, allow_nan=False)
-    (folder / "model.json").write_text(text, encoding="utf-8")
+    (folder / "model.json").write_text(files.as_json({**facts, **more}), encoding="utf-8")
 
 
 def directions(model: keras.Model, latent_dim: int, count: int = DIRECTIONS) -> list[dict]:

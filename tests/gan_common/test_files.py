@@ -1,7 +1,10 @@
 """Files and folders are there whole or not at all."""
 
+import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gan_common import files
@@ -47,3 +50,22 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     fill(tmp_path / ".77-folder", "")
     files.drop_unfinished(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "whole.json"]
+
+
+def test_what_is_no_finite_number_is_null_in_json(tmp_path):
+    content = {"fid": math.nan, "rates": (1.5, -math.inf), "deep": [{"x": np.float64("inf")}]}
+    files.write_json(tmp_path / "x.json", content)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    found = json.loads((tmp_path / "x.json").read_text(), parse_constant=refuse)
+    assert found == {"fid": None, "rates": [1.5, None], "deep": [{"x": None}]}
+
+
+def test_two_names_of_one_file_are_the_same(tmp_path):
+    (tmp_path / "a").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert files.same(tmp_path / "a", tmp_path / "link")
+    assert files.same(tmp_path / "new", tmp_path / "x" / ".." / "new")
+    assert not files.same(tmp_path / "a", tmp_path / "new")

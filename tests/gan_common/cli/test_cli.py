@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 import typing
@@ -48,6 +49,53 @@ def test_what_is_typed_without_a_flag_goes_where_it_is_asked_for(tmp_path):
         given("--paths=x")
     with pytest.raises(UserError, match=r"--csv '.*': is a folder"):
         given(f"--csv={tmp_path}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """The flags of a command that reads and writes."""
+
+    run_dir: str | None = cli.flag(None, "the run's folder")
+    project: str | None = cli.flag(None, "an image file")
+    csv: str | None = cli.flag(None, "a file")
+    json: str | None = cli.flag(None, "a file")
+    paths: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("--csv x --json ./x", "--csv and --json both name './x'; name two files"),
+        (
+            "--project a.png --json a.png",
+            "--json 'a.png': is also --project, and would be overwritten",
+        ),
+        (
+            "--csv link.png a.png",
+            "--csv 'link.png': is also what is read, and would be overwritten",
+        ),
+        ("--run_dir run --json run/config.json", "'run/config.json': is a file of the run itself"),
+        (
+            "--run_dir run --csv run/samples/a.csv",
+            "'run/samples/a.csv': is a file of the run itself",
+        ),
+        ("--run_dir run --project a.png --csv run/mine.csv --json mine.json a.png", None),
+    ],
+)
+def test_no_output_overwrites_another_or_what_is_read(typed, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_text("")
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "run" / "samples").mkdir(parents=True)
+
+    def parsed():
+        return cli.parse(Written, ["prog", *typed.split()], "usage", arguments="paths")
+
+    if says is None:
+        assert parsed()["json"] == "mine.json"
+        return
+    with pytest.raises(UserError, match=re.escape(says)):
+        parsed()
 
 
 def test_explicit_beats_preset_beats_default():

@@ -492,3 +492,9 @@ def test_matplotlib_is_not_imported_until_a_figure_is_drawn_and_pyplot_never(tmp
     environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, timeout=60)
     assert (tmp_path / "c.png").exists()
+
+
+def test_a_png_says_that_its_colors_are_srgb(tmp_path):
+    plotting.save_grid(tmp_path / "grid.png", noise(4, channels=3))
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.info["srgb"] == 0
