@@ -1,5 +1,7 @@
 """The presets of a DCGAN training: values that belong together, and what --break changes of them."""
 
+from gan_common.cli.effects import Effect
+
 # Where batch norm in D mixes the images, R1 and R2 have no place.
 NO_SLOPES = {"gamma": 0.0, "gamma_steps": 0, "penalty_images": 1}
 PRESETS: dict[str, dict] = {
@@ -77,3 +79,23 @@ MENDS = {
     "no_bn": ("virtual_batch_norm", "instance_norm", "weight_norm", "spectral_norm"),
     "collapse": ("virtual_batch_norm", "instance_norm"),
 }
+
+# When a flag has an effect, beside those of `gan_common.cli.effects.COMMON`.
+EFFECTS = (
+    Effect(
+        ("width",),
+        lambda config, typed: config.preset in ("dcgan", "cgan", "modern"),
+        "with --preset reference and gan, whose networks are as published",
+    ),
+    Effect(
+        ("discriminator_kernel",),
+        lambda config, typed: config.preset in ("dcgan", "cgan"),
+        "but with --preset dcgan and cgan",
+    ),
+    Effect(
+        ("gamma_steps", "penalty_images"),
+        lambda config, typed: config.gamma > 0,
+        "with --gamma 0, which this preset has unless another is typed",
+    ),
+    Effect(("beta_2",), lambda config, typed: config.optimizer == "adam", "with --optimizer sgd"),
+)

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data
-from gan_common.cli import images, length
+from gan_common.cli import effects, images, length
 from gan_common.runs.distribute import follower, keeps_the_folder, make_strategy, train_together
 from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
+from keras_dcgan.presets import EFFECTS
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
 # a mistyped flag, or data that are not there, are reported at once.
@@ -35,7 +36,9 @@ def _main(argv: Sequence[str]) -> int:
         return catalogue.tell(catalogue.DCGAN)
     if "resume" in given:
         return train(resumed(given), typed=given)
-    return train(resolve(given))
+    config = resolve(given)
+    effects.tell(config, given, EFFECTS, catalogue.DCGAN)
+    return train(config)
 
 
 def train(config: Config, typed: Collection[str] = ()) -> int:

@@ -1,5 +1,7 @@
 """The presets of an SSGAN training: values that belong together, and what color images change of them."""
 
+from gan_common.cli.effects import Effect
+
 PRESETS: dict[str, dict] = {
     # This project's own: the lowest error that two CPU cores reach in half an hour.
     "fast": {
@@ -94,3 +96,43 @@ COLOR: dict[str, dict] = {
 }
 # By these names the catalogue of tricks knows them, where they differ from those for gray ones.
 COLOR_NETWORKS = {"fast": "fast color", "improved": "improved color"}
+
+
+def effects(gray: bool) -> tuple[Effect, ...]:
+    """When a flag has an effect, beside those of `gan_common.cli.effects.COMMON`.
+
+    Args:
+        gray: whether the images are.
+    """
+    return (
+        Effect(
+            ("noise",),
+            lambda config, typed: config.preset == "improved" and gray,
+            "but with --preset improved on gray images",
+        ),
+        Effect(
+            ("label_shares",),
+            lambda config, typed: config.labels != "all",
+            "with --labels all, which leaves none out",
+        ),
+        Effect(
+            ("consistency_threshold", "consistency_target"),
+            lambda config, typed: config.consistency_weight > 0,
+            "with --consistency_weight 0, which this preset has unless another is typed",
+        ),
+        Effect(
+            ("real_label",),
+            lambda config, typed: config.unsupervised_weight > 0,
+            "with --unsupervised_weight 0",
+        ),
+        Effect(
+            ("test_every",),
+            lambda config, typed: config.validation_size != 0,
+            "with --validation_size 0",
+        ),
+        Effect(
+            ("latent_dim", "latent"),
+            lambda config, typed: not config.baseline,
+            "with --baseline, which has no generator",
+        ),
+    )

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from gan_common import catalogue, cli, data, runs
-from gan_common.cli import images, length
+from gan_common.cli import effects, images, length
 from gan_common.errors import UserError
 from gan_common.runs.distribute import follower, keeps_the_folder, make_strategy, train_together
+from ssgan_tf import presets
 from ssgan_tf.config import LEAST_INTERVAL, Config, Flags, parse_sweep, resolve, resumed
 from ssgan_tf.expectations import expected
 from ssgan_tf.parts import (
@@ -99,6 +100,8 @@ def train(
     dataset = images.load(config)
     if given is not None and dataset.listing is not None:
         config = resolve(dict(given), gray=dataset.image_shape[-1] == 1)
+    if given is not None and is_first:
+        effects.tell(config, given, presets.effects(dataset.image_shape[-1] == 1), catalogue.SSGAN)
     parts = divide(dataset, config)
     shares = label_shares(parts, dataset.num_classes)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
@@ -141,6 +144,12 @@ def train(
         f"{run.folder}: {kind} on {len(parts.labelled)} labelled and {len(parts.x_unlabelled)} "
         f"unlabelled images of {dataset.name}, {len(parts.x_validation)} for validation"
     )
+    if config.baseline:
+        print(
+            "--baseline: the unlabelled images count the epochs, and nothing is learned from them"
+        )
+    if untold := data.without(parts.y_validation, dataset.class_names):
+        print(f"too few images for one in validation: {untold}")
     if shares is not None:
         print(tell_shares(shares, dataset.class_names))
     length.tell(config, len(parts.x_unlabelled), steps_per_epoch)

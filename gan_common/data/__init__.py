@@ -3,7 +3,7 @@
 from gan_common.data.datasets import Dataset, load
 from gan_common.data.decode import FITS
 from gan_common.data.pictures import Listing
-from gan_common.data.splits import label_split, validation_split
+from gan_common.data.splits import label_split, validation_split, without
 from gan_common.data.streams import Rows, steps_per_epoch, stream
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "steps_per_epoch",
     "stream",
     "validation_split",
+    "without",
 ]

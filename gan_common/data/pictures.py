@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from gan_common.data import index, layout
 from gan_common.data.decode import EXTENSIONS, FITS, read_picture
 from gan_common.data.decoder import PROGRESS_EVERY, Decoder, Memory, named, new_images
+from gan_common.data.splits import without
 from gan_common.errors import UserError
 
 __all__ = [
@@ -161,7 +162,9 @@ def read_folder(
                 f"{where} holds no readable image to train on{left_out and f' ({left_out})'}; add some, "
                 "or remove the folder"
             )
-    notes = [*found.notes, *_remarks(facts, len(good), images.shape[-1], known), left_out]
+    untested = without(labels[a:b], class_names)
+    small = f"too few images for one in the test part: {untested}" if untested else ""
+    notes = [*found.notes, *_remarks(facts, len(good), images.shape[-1], known), left_out, small]
     if found.pool is not None:
         pooled = layout.counted(len(good) - b, "image")
         notes.append(f"{pooled} without a label, which only ssgan_tf learns from")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gan_common.data.decoder import named
 from gan_common.errors import UserError
 
 
@@ -97,6 +98,17 @@ def _by_share(sizes: np.ndarray, count: int) -> np.ndarray:
     counts, remainders = np.divmod(sizes * count, max(sizes.sum(), 1))
     counts[np.argsort(-remainders, kind="stable")[: count - counts.sum()]] += 1
     return counts
+
+
+def without(y: np.ndarray, class_names: Sequence[str]) -> str:
+    """The classes that a part has no row of, by name; "" where it has one of each, or no row at all.
+
+    Args:
+        y: the part's labels, (N,).
+        class_names: by label.
+    """
+    lacking = [repr(name) for label, name in enumerate(class_names) if not (y == label).any()]
+    return named(lacking) if len(y) else ""
 
 
 def validation_split(y: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

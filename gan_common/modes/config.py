@@ -151,3 +151,10 @@ def _check_tricks(options: Options, given: dict) -> None:
     for name, (owner,) in owners.items():
         if name in given and owner not in chosen:
             raise UserError(f"--{name}: has no effect without --tricks {owner}")
+    for name in ("width", "dataset", "data_dir"):
+        if name in given and options.task != "stacked":
+            raise UserError(f"--{name}: has no effect without --task stacked")
+    if "activation" in given and options.task == "stacked":
+        raise UserError(
+            "--activation: has no effect with --task stacked, whose networks are published"
+        )
