@@ -235,6 +235,7 @@ def test_the_classifier_as_a_keras_file_agrees_with_the_run(copy, digits, logits
         np.testing.assert_allclose(model.predict(images, verbose=0), p, atol=1e-6)
     kinds = {type(layer).__module__.split(".")[0] for layer in model.layers}
     assert kinds == {"keras"}
+    assert (tmp_path / "c.MODEL_CARD.md").read_text().startswith("# ssgan_tf: fast on mnist5k")
 
 
 def test_the_classifier_as_a_graph_agrees_with_the_run(run_dir, digits, logits, tmp_path, capsys):
