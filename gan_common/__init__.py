@@ -33,4 +33,18 @@ how far something is, in numbers                 `progress`
 ===============================================  ====================
 
 Arrows go down only (tests/test_imports.py has the floors); errors, files and quiet are the ground.
+
+Keras computes by TensorFlow here, whatever $KERAS_BACKEND and ~/.keras/keras.json say: importing this package
+sees to it, if Keras was not imported before.
 """
+
+import os
+import sys
+
+if sys.modules.get("keras") is None:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+elif (_backend := sys.modules["keras"].config.backend()) != "tensorflow":
+    raise ImportError(
+        f"Keras computes by {_backend} here, and this project is written for TensorFlow; import it before "
+        "Keras, or set KERAS_BACKEND=tensorflow"
+    )

@@ -1,33 +1,110 @@
 """Files and folders that are there whole or not at all, and where what is made once is kept."""
 
 import contextlib
+import errno
+import functools
 import json
 import math
 import os
 import re
 import shutil
+import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_common.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+WINDOWS = os.name == "nt"
 # What a process that was killed while it wrote leaves behind; see `whole`.
 UNFINISHED = re.compile(r"\.\d+-.+")
+LONGEST_NAME = 240  # bytes of a name that has room for more before it: file systems allow 255
+# Why a disk does not write; and why it cannot be told to: network shares, virtual machines' folders.
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.ENOTTY}
+PAUSES = (
+    0.05,
+    0.1,
+    0.2,
+    0.4,
+    0.8,
+)  # seconds, on Windows, until what another program reads is let go
 
 
 def cache_dir() -> Path:
-    """Where what is made once is kept: $GAN_CACHE_DIR, or ~/.cache/gan-chapter."""
-    return Path(os.environ.get("GAN_CACHE_DIR") or Path.home() / ".cache" / "gan-chapter")
+    """Where what is made once is kept: $GAN_CACHE_DIR, or ~/.cache/gan-chapter.
+
+    Where there is no home, as in some containers, it is a folder for temporary files.
+    """
+    if given := os.environ.get("GAN_CACHE_DIR"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache" / "gan-chapter"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "gan-chapter"
 
 
 def sync(path: Path) -> None:
-    """Have the operating system put a file, or a folder's list of names, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Have the operating system put a file, or a folder's list of names, on the disk.
+
+    A disk that cannot be told to is named once on stderr, and no reason to stop.
+
+    Raises:
+        OSError: the file is not there, or the disk fails.
+    """
+    folder = os.path.isdir(path)
+    if folder and WINDOWS:
+        return  # which opens no folders; its file system keeps a journal of names
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        # Windows flushes only what may be written.
+        descriptor = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
+        try:
+            _flush(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        unable = UNABLE | {errno.EACCES, errno.EPERM, errno.EISDIR} if folder else UNABLE
+        if error.errno not in unable:
+            raise
+        _warn(error.strerror)
+
+
+def _flush(descriptor: int) -> None:
+    """As `os.fsync`; on macOS that leaves it to the drive when to write, and F_FULLFSYNC does not."""
+    if hasattr(fcntl, "F_FULLFSYNC"):
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+        except OSError:  # a drive that does not know it
+            pass
+    os.fsync(descriptor)
+
+
+@functools.cache  # once for each reason
+def _warn(reason: str) -> None:
+    print(
+        f"this disk cannot be told to write at once ({reason}): when the machine loses power, what was "
+        "written in the last minutes may be lost",
+        file=sys.stderr,
+    )
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """`os.replace`; Windows refuses that for the moment in which a virus scanner reads one of the two."""
+    for pause in PAUSES if WINDOWS else ():
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    os.replace(temporary, path)
 
 
 @contextlib.contextmanager
@@ -45,23 +122,24 @@ def whole(path: Path, new: bool = False) -> Iterator[Path]:
         OSError: it cannot be written, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    name = path.name if len(os.fsencode(path.name)) <= LONGEST_NAME else path.name[-50:]
+    temporary = path.with_name(f".{os.getpid()}-{name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         if temporary.is_dir() and new:
             with contextlib.suppress(OSError):
                 path.rmdir()  # which removes no other than an empty one
-            os.replace(temporary, path)
+            _replace(temporary, path)
         elif temporary.is_dir():
             for part in (*temporary.iterdir(), temporary):
                 sync(part)
             shutil.rmtree(path, ignore_errors=True)
-            os.replace(temporary, path)
+            _replace(temporary, path)
             sync(path.parent)
         else:
             sync(temporary)
-            os.replace(temporary, path)
+            _replace(temporary, path)
     finally:
         _remove(temporary)
 
@@ -94,7 +172,7 @@ def write_whole(path: Path, write: Callable[[Path], Any], new: bool = False) -> 
             write(temporary)
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be written: {error.strerror or error}; make room there, or name another folder"
+            f"{path}: cannot be written: {error.strerror or error}; {remedy(error)}"
         ) from error
 
 
@@ -110,6 +188,17 @@ def finite(content: Any) -> Any:
 def as_json(content: Any, indent: int | None = None) -> str:
     """JSON that every reader takes; a number that is not finite is null in it."""
     return json.dumps(finite(content), indent=indent, allow_nan=False)
+
+
+def remedy(error: OSError) -> str:
+    """What a person can do about a file that could not be written."""
+    if error.errno in FULL:
+        return "make room there, or name another folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return "give a shorter name"
+    if WINDOWS and isinstance(error, PermissionError):
+        return "close it where else it is open, or name another"
+    return "name another folder"
 
 
 def write_json(path: Path, content: Mapping | Sequence) -> None:

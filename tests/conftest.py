@@ -5,7 +5,8 @@ import signal
 # A shell that starts the tests in the background has them ignore SIGINT, nohup has them ignore SIGHUP, and
 # the trainings here with them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+if hasattr(signal, "SIGHUP"):  # Windows has none
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure(config):

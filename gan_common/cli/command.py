@@ -4,14 +4,24 @@ Nothing here imports TensorFlow.
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_common.errors import UserError
+from gan_common.files import FULL
+
+# What an operating system refuses for reasons that are no defect of a program.
+OUTSIDE = FULL | {
+    getattr(errno, name)
+    for name in ("EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "EMFILE", "ENFILE", "EIO", "ESTALE")
+    if hasattr(errno, name)
+}
 
 
 class Terminated(KeyboardInterrupt):
@@ -37,6 +47,26 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
+def _told(error: OSError) -> str | None:
+    """In one line what the operating system refused, if that is no defect of ours."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{error.strerror}; allow more of them: ulimit -n 1024"
+    if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
+        return f"{error.strerror}; let $TMPDIR name a folder that can be written to"
+    if error.errno not in OUTSIDE or error.filename is None:
+        return None
+    return f"{os.fsdecode(error.filename)}: {error.strerror}; mend that, or name another place"
+
+
+def _python_warnings() -> None:
+    """Where Python was told to make errors of warnings: what libraries warn of ends no training."""
+    if any("error" in option for option in sys.warnoptions):
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning):
+            warnings.simplefilter("ignore", category)
+        warnings.simplefilter("ignore", ResourceWarning)
+
+
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
     """Call a command's main; say what a person can mend in one line, status 2.
 
@@ -47,6 +77,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     name = Path(argv[0]).stem
     if hasattr(sys.stdout, "reconfigure"):  # a name that is no text is printed, not stumbled over
         sys.stdout.reconfigure(errors="backslashreplace")
+    _python_warnings()
     before = signal.getsignal(signal.SIGTERM)
     with contextlib.suppress(ValueError):  # only the main thread may
         signal.signal(signal.SIGTERM, _terminate)
@@ -64,17 +95,18 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     except Exception as error:
-        if type(error).__name__ not in (
+        told = _told(error) if isinstance(error, OSError) else None
+        if told is None and type(error).__name__ not in (
             "MemoryError",
             "ResourceExhaustedError",
             "_ArrayMemoryError",
         ):
             raise
-        print(
-            f"{name}: not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
-            "--image_size or --width",
-            file=sys.stderr,
+        told = told or (
+            f"not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
+            "--image_size or --width"
         )
+        print(f"{name}: {_one_line(told)}", file=sys.stderr)
         status = 2
     finally:
         with contextlib.suppress(ValueError):

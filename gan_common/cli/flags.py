@@ -15,7 +15,7 @@ from typing import Any
 from absl import flags
 
 from gan_common.errors import UserError
-from gan_common.files import same
+from gan_common.files import LONGEST_NAME, same
 
 # What a run's folder is made of (see `gan_common.runs.run`): no command's further output goes there.
 RUN_FILES = (
@@ -109,7 +109,7 @@ def _define(config_class: type, values: flags.FlagValues) -> None:
 def parse(
     config_class: type,
     argv: Sequence[str],
-    usage: str,
+    usage: str | None,
     places: Sequence[str] = (),
     arguments: str | None = None,
     outputs: Sequence[str] = ("json", "csv", "out"),
@@ -135,7 +135,7 @@ def parse(
     fields = {flag_name(f): f.name for f in _of_flags(config_class)}
     names = list(fields)
     if any(arg in ("-h", "--help", "-help") for arg in argv[1:]):
-        print(usage.strip() + "\n")
+        print((usage or f"{argv[0]} --flag value ...").strip() + "\n")  # python -OO drops it
         for name in names:
             print(f"  --{name}: {values[name].help}")
         raise SystemExit(0)
@@ -217,7 +217,9 @@ def check_output(title: str, file: str, may_be_folder: bool = False) -> None:
         UserError: it is a folder, or the folder that it would be in is none, or cannot be written to.
     """
     path = Path(file)
-    if not file or (path.is_dir() and not may_be_folder):
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"{title} {file!r}: the name is too long; give a shorter one")
+    if not file or (os.path.isdir(path) and not may_be_folder):
         raise UserError(f"{title} {file!r}: is a folder; name a file")
     folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():

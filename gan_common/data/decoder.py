@@ -27,8 +27,11 @@ def new_images(count: int, size: int, channels: int) -> np.ndarray:
         UserError: it needs more than the physical memory.
     """
     needed = count * size * size * channels
-    known = hasattr(os, "sysconf")  # Windows has none
-    if known and needed > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+    try:
+        there_is = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has none, others not these
+        there_is = needed
+    if needed > there_is:
         raise UserError(
             f"{count:,} images of {size}×{size} need {needed / 1e9:.0f} GB of memory, more than "
             "there is; give a smaller --image_size or fewer images"

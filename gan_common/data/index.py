@@ -5,6 +5,7 @@ be read.  Its name follows from every image's name, size and time of change, so 
 has changed is read anew.  Reading in place takes no memory that the system could not take back.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -73,7 +74,8 @@ def through_index(
         _build(pixels, len(names), decode)
         for old in folder.glob(f"{stem}-*"):  # of the folder as it was
             if old.stem != pixels.stem:
-                old.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # gone, or, on Windows, open elsewhere
+                    old.unlink()
     except OSError as error:
         print(
             f"{str(folder)!r}: the images' index cannot be kept there ({error.strerror or error}), "

@@ -9,7 +9,8 @@ A header, then a line for each image; an empty label is none.  Other columns are
 
 import csv
 import io
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -48,6 +49,9 @@ def read_labels(path: Path, images: Iterable[str]) -> Labels:
     first = text.lstrip().partition("\n")[0]
     delimiter = max(DELIMITERS, key=first.count)
     known: set[str] = set(images)
+    alike: dict[str, list[str]] = {}
+    for image in sorted(known):
+        alike.setdefault(_alike(image), []).append(image)
     labels: dict[str, str] = {}
     absent: list[str] = []
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -66,7 +70,7 @@ def read_labels(path: Path, images: Iterable[str]) -> Labels:
                 raise UserError(
                     f"{where}, line {table.line_num}: the label is no UTF-8 text; save it as UTF-8"
                 )
-            name = _known(given, known)
+            name = _known(given, known, alike)
             if name is None:
                 absent.append(given)
             elif label and labels.setdefault(name, label) != label:
@@ -81,10 +85,19 @@ def read_labels(path: Path, images: Iterable[str]) -> Labels:
     return Labels(labels, absent)
 
 
-def _known(given: str, known: set[str]) -> str | None:
-    """The image that a list means: with "./" before it or a backslash between folders, too."""
+def _known(given: str, known: set[str], alike: Mapping[str, Sequence[str]]) -> str | None:
+    """The image that a list means: with "./" before it or a backslash between folders, too.
+
+    Nor does it matter, where one image alone can be meant, whether letters are capital, and how accents are
+    joined to theirs: Windows and macOS make no difference.
+    """
     for text in (given, given.replace("\\", "/")):
         name = str(PurePosixPath(text))
         if name in known:
             return name
-    return None
+    like = alike.get(_alike(str(PurePosixPath(given.replace("\\", "/")))), ())
+    return like[0] if len(like) == 1 else None
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

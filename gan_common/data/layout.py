@@ -85,7 +85,7 @@ def arrange(root: Path) -> Layout:
     parts = _parts(root, tree)
     if parts is not None:
         return _by_parts(root, tree, parts, others, notes)
-    classes, pool = _classes(root, "", tree)
+    classes, pool = _classes(root, "", tree, notes)
     return Layout(classes, None, pool, _counted(others), notes)
 
 
@@ -165,7 +165,9 @@ def is_image(path: Path) -> bool:
 # --------------------------------------------------------------------------- layouts
 
 
-def _classes(root: Path, inside: str, tree: _Tree) -> tuple[dict[str, list[str]], list[str] | None]:
+def _classes(
+    root: Path, inside: str, tree: _Tree, notes: list[str]
+) -> tuple[dict[str, list[str]], list[str] | None]:
     """Class → images, and the pool, of a folder that is flat or holds class folders."""
     where = repr(str(root / inside))
     filled = {name: sub for name, sub in tree.folders.items() if sub.below()}
@@ -187,6 +189,10 @@ def _classes(root: Path, inside: str, tree: _Tree) -> tuple[dict[str, list[str]]
     classes = {name: sub.below() for name, sub in filled.items()}
     if len(classes) == 1:
         return classes, None
+    lower: dict[str, str] = {}
+    for name in classes:
+        if (other := lower.setdefault(name.casefold(), name)) != name:
+            notes.append(f"classes {other!r} and {name!r} differ in case alone; are they one?")
     pools = [name for name in classes if _plain(name) in POOLS]
     for name in classes:
         if _plain(name) in LIKE_POOLS:
@@ -247,7 +253,7 @@ def _by_parts(
 ) -> Layout:
     """Train, val and test folders: the test part is the person's own, and never trained on."""
     name = parts["train"]
-    classes, pool = _classes(root, name, tree.folders[name])
+    classes, pool = _classes(root, name, tree.folders[name], notes)
     pool = pool or []
     for folder, sub in tree.folders.items():
         if _plain(folder) in POOLS:

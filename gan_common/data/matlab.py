@@ -4,6 +4,7 @@ SciPy reads them, in a process of its own: on a damaged file its reader can cras
 there is.  This file is that process's program too, so it imports nothing of the project.
 """
 
+import contextlib
 import json
 import math
 import subprocess
@@ -59,7 +60,8 @@ def _main(path: str, folder: str, most_bytes: str, *names: str) -> None:
         pass
     else:
         limit = IMPORTS_BYTES + 4 * int(most_bytes)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        with contextlib.suppress(ValueError, OSError):  # macOS has that limit in name only
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     import scipy.io
 
     listed = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path)}

@@ -1,6 +1,7 @@
 """Every figure the project draws, for files and for notebooks.
 
 canvas   the one place where matplotlib makes figures, and PNGs of them
+fonts    which font has a text's characters, and what is written where none has
 grids    images in a grid
 gifs     images over time
 curves   losses and errors over a training

@@ -1,21 +1,121 @@
-"""The one place where figures are made, for files and for notebooks alike: the only import of matplotlib.
+"""The one place where figures are made, for files and for notebooks alike.
 
 Figures are drawn by matplotlib's object-oriented interface with the Agg renderer, so no display is
 needed and no global state is touched.  They are kept small enough for a repository.
 """
 
+import functools
+import inspect
 import io
 import os
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from PIL import Image
 
 from gan_common import files
+from gan_common.plotting import fonts
 from gan_common.plotting.grids import MAX_PICTURE_BYTES, encode
+
+P = ParamSpec("P")
+R = TypeVar("R")
+LONGEST = 40  # characters of a name in a figure
+
+
+def plain(draw: Callable[P, R]) -> Callable[P, R]:
+    """Have a function draw as it is written, whatever a person's matplotlibrc or style says.
+
+    Its texts are drawn as they are, not as mathematics, and with fonts that have their characters; what no
+    font here has is written in Latin letters.  Names that become equal by that are numbered.
+    """
+    signature = inspect.signature(draw)
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        matplotlib = _matplotlib()
+        given = signature.bind(*args, **kwargs)
+        texts = [
+            text
+            for name, each in given.arguments.items()
+            if name != "path"
+            for text in _texts(each)
+        ]
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams["font.family"] = ["DejaVu Sans", *_families(texts)]
+            for name, each in given.arguments.items():
+                if name != "path":
+                    given.arguments[name] = _legible(each)
+            return draw(*given.args, **given.kwargs)
+
+    return drawn
+
+
+def _matplotlib() -> Any:
+    try:
+        import matplotlib
+    except ValueError:  # $MPLBACKEND names none; it is not needed here
+        os.environ.pop("MPLBACKEND", None)
+        import matplotlib
+    return matplotlib
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """All texts in what a function was given."""
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, Mapping):
+        for name, each in given.items():
+            yield from _texts(name)
+            yield from _texts(each)
+    elif isinstance(given, list | tuple):
+        for each in given:
+            yield from _texts(each)
+
+
+def _legible(given: Any) -> Any:
+    """The same with all texts as they can be drawn."""
+    if isinstance(given, str):
+        return fonts.legible(given).replace("$", r"\$")
+    if isinstance(given, Mapping):
+        names = _legible(list(given))
+        return dict(zip(names, map(_legible, given.values()), strict=True))
+    if isinstance(given, list) and all(isinstance(each, str) for each in given):
+        return _told_apart([_legible(_short(each)) for each in given], given)
+    if isinstance(given, list | tuple):
+        made = [_legible(each) for each in given]
+        return tuple(made) if isinstance(given, tuple) else made
+    return given
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _told_apart(drawn: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Texts of different names, numbered where they are equal."""
+    told: dict[str, str] = {}
+    for text, name in zip(drawn, names, strict=True):
+        if name not in told:
+            number = sum(other == text or other.startswith(f"{text} (") for other in told.values())
+            told[name] = f"{text} ({number + 1})" if number else text
+    return [told[name] for name in names]
+
+
+def _families(texts: Sequence[str]) -> list[str]:
+    """The names of the fonts that the texts need, made known to matplotlib."""
+    from matplotlib import font_manager
+
+    names = []
+    for file in fonts.families(texts):
+        name = font_manager.FontProperties(fname=file).get_name()
+        if name not in font_manager.get_font_names():
+            font_manager.fontManager.addfont(file)
+        names.append(name)
+    return names
 
 
 def new(

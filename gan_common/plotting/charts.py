@@ -10,6 +10,7 @@ from gan_common.plotting import canvas
 from gan_common.plotting.grids import to_uint8
 
 
+@canvas.plain
 def comparison(
     path: str | os.PathLike,
     values: Mapping[str, float],
@@ -59,6 +60,7 @@ def comparison(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def comparisons(
     path: str | os.PathLike,
     panels: Sequence[tuple[str, Mapping[str, float], Mapping[str, float]]],
@@ -100,6 +102,7 @@ def comparisons(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def confusion_matrix(
     path: str | os.PathLike,
     matrix: np.ndarray,
@@ -127,7 +130,7 @@ def confusion_matrix(
     totals = matrix.sum(axis=1, keepdims=True)
     shares = matrix / np.maximum(totals, 1)
     accuracy = np.trace(matrix) / max(matrix.sum(), 1)
-    side = 2.2 + 0.5 * size
+    side = 2.2 + 0.5 * size + 0.07 * max(0, min(canvas.LONGEST, max(map(len, class_names))) - 10)
     figure, (ax,) = canvas.new(side, side, f"{title}: {accuracy:.2%} right")
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ax.set_xticks(range(size), class_names, rotation=45 if max(map(len, class_names)) > 2 else 0)
@@ -142,6 +145,7 @@ def confusion_matrix(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def reliability(
     path: str | os.PathLike,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
@@ -176,6 +180,7 @@ def reliability(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def marked_pictures(
     path: str | os.PathLike,
     rows: Sequence[tuple[str, np.ndarray, Sequence, Sequence[str]]],

@@ -10,6 +10,7 @@ import numpy as np
 from gan_common.plotting import canvas
 
 
+@canvas.plain
 def loss_curves(
     path: str | os.PathLike,
     rows: Sequence[Mapping[str, object]],
@@ -75,6 +76,7 @@ _READABLE = {
 }
 
 
+@canvas.plain
 def error_curves(
     path: str | os.PathLike,
     curves: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],

@@ -41,6 +41,7 @@ class Figure:
         Path(path).write_bytes(self.png)
 
 
+@canvas.plain
 def pictures(
     images: np.ndarray | Mapping[str, np.ndarray],
     title: str,
@@ -114,6 +115,7 @@ def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 3)
     return large
 
 
+@canvas.plain
 def lines(
     panels: Mapping[str, Mapping[str, tuple]],
     title: str,
@@ -153,6 +155,7 @@ def lines(
     return _finish(figure, title)
 
 
+@canvas.plain
 def points(
     panels: Mapping[str, np.ndarray],
     title: str,
@@ -188,6 +191,7 @@ def points(
     return _finish(figure, title)
 
 
+@canvas.plain
 def surface(
     values: np.ndarray,
     line: np.ndarray,
@@ -216,6 +220,7 @@ def surface(
     return _finish(figure, title)
 
 
+@canvas.plain
 def bars(
     values: Mapping[str, Sequence[float]], title: str, unit: str, floor: float | None = None
 ) -> Figure:
@@ -252,6 +257,7 @@ def bars(
     return _finish(figure, title)
 
 
+@canvas.plain
 def columns(
     panels: Mapping[str, Mapping[str, Sequence[float]]],
     names: Sequence[object],

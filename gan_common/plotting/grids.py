@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
 from gan_common import files
+from gan_common.plotting import fonts
 
 ENLARGED = "enlarged"  # a grid's PNG says how many times each pixel is repeated
 _BACKGROUND = 216  # light gray: sets off black images and white ones
@@ -74,11 +75,12 @@ def tile(
         return grid
     canvas = Image.fromarray(grid.squeeze(-1) if channels == 1 else grid)
     black: dict[int, Any] = {1: 0, 3: (0, 0, 0), 4: (0, 0, 0, 255)}
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(size=11)
+    draw = ImageDraw.Draw(canvas)
     for (top, left), label in zip(corners, labels, strict=True):
+        font, text = fonts.for_label(str(label))
         draw.text(
             (left + width / 2, top + height + _LABEL_HEIGHT / 2),
-            str(label),
+            text,
             fill=black[channels],
             font=font,
             anchor="mm",

@@ -42,6 +42,7 @@ def _grid(rows: int, columns: int, side: float, title: str) -> tuple[Any, np.nda
     return figure, axes.reshape(rows, columns)
 
 
+@canvas.plain
 def over_training(
     path: str | os.PathLike,
     rows: Mapping[str, Sequence[tuple[int, np.ndarray]]],
@@ -75,6 +76,7 @@ def over_training(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def surfaces(
     path: str | os.PathLike,
     panels: Mapping[str, tuple[np.ndarray, np.ndarray]],
@@ -99,6 +101,7 @@ def surfaces(
     canvas.save(path, figure)
 
 
+@canvas.plain
 def frame(
     title: str,
     points: np.ndarray,

@@ -92,9 +92,12 @@ class Checkpoints:
                 (temporary / "manifest.json").write_text(content, encoding="utf-8")
         except (OSError, tf.errors.OpError) as error:
             reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+            full = isinstance(error, tf.errors.ResourceExhaustedError) or (
+                getattr(error, "errno", None) in files.FULL
+            )
             raise UserError(
                 f"{final}: the checkpoint cannot be written ({reason}); the earlier ones are intact: "
-                f"make room, then go on with --resume {self.run.folder}"
+                f"{'make room' if full else 'mend that'}, then go on with --resume {self.run.folder}"
             ) from error
         best = self.best()
         for old in self.paths()[:-KEPT]:

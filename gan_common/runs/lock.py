@@ -1,23 +1,30 @@
 """One training at a time in a run's folder.
 
-The lock is the operating system's (`flock` on the file `.lock`): it is gone with the process that held it,
-however that ended.  The file's content says who holds it, or held it and did not come to let go.
+The lock is the operating system's (on the file `.lock`): it is gone with the process that held it, however
+that ended.  The file's content says who holds it, or held it and did not come to let go.
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
 from pathlib import Path
 
+from gan_common import files
 from gan_common.errors import UserError
 
 try:
     import fcntl
 except ImportError:  # Windows has none
     fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt
+except ImportError:  # and what it has instead, others have not
+    msvcrt = None  # type: ignore[assignment]
 
 NAME = ".lock"
+PLACE = 2**30  # of the byte that Windows locks: far behind the content, which others are to read
 
 
 class Lock:
@@ -42,14 +49,15 @@ class Lock:
         if self._descriptor is not None:
             return
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise UserError(
                 f"{self.path}: cannot be written: {error.strerror}; a training needs to write there"
             ) from error
         try:
-            locked = _flock(descriptor)
-            holder = _holder(os.pread(descriptor, 1000, 0))
+            locked = _lock(descriptor)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            holder = _holder(os.read(descriptor, 1000))
             if locked is None:  # this file system has no locks: go by the name alone
                 locked = holder is None or not _lives(*holder)
             who = f"process {holder[1]} on {holder[0]}" if holder else "another process"
@@ -61,7 +69,8 @@ class Lock:
             self.stale = who if holder else None
             content = {"host": socket.gethostname(), "pid": os.getpid()}
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(content).encode(), 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, json.dumps(content).encode())
         except OSError as error:
             os.close(descriptor)
             raise UserError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -86,16 +95,20 @@ class Lock:
         self.release()
 
 
-def _flock(descriptor: int) -> bool | None:
+def _lock(descriptor: int) -> bool | None:
     """Whether the lock could be had; None where there are no locks."""
-    if fcntl is None:
-        return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            os.lseek(descriptor, PLACE, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            return None
+    except OSError as error:
+        # What another process holds; anything else is said by a file system that has no locks.
+        taken = {errno.EAGAIN, errno.EACCES, getattr(errno, "EDEADLK", errno.EACCES)}
+        return False if error.errno in taken else None
     return True
 
 
@@ -111,8 +124,8 @@ def _holder(content: bytes) -> tuple[str, int] | None:
 
 def _lives(host: str, pid: int) -> bool:
     """Whether that process may still be there; one of another host may."""
-    if host != socket.gethostname():
-        return True
+    if host != socket.gethostname() or files.WINDOWS:
+        return True  # on Windows `os.kill` would end it
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

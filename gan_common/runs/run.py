@@ -16,11 +16,15 @@
 `recorder` fills it while a training goes on, `checkpoints` keeps its state, `card` sums it up.
 """
 
+import contextlib
 import csv
 import dataclasses
+import itertools
 import json
 import math
+import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,13 +62,20 @@ class Run:
         Raises:
             UserError: when the folder already holds something, cannot be written, or is another's.
         """
-        folder = _numbered(config, package) if run_dir is None else Path(run_dir)
-        taken = UserError(
-            f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
-            "or name a new folder"
-        )
+        folder = Path("runs" if run_dir is None else run_dir)
         try:
-            str(folder).encode()  # TensorFlow takes no other names
+            # TensorFlow encodes names so, whatever the person's locale.
+            if os.fsencode(folder) != str(folder).encode():
+                raise UserError(
+                    f"--run_dir {folder}: is written in {sys.getfilesystemencoding()} here; set "
+                    "PYTHONUTF8=1, or name it in ASCII letters"
+                )
+            if run_dir is None:
+                folder = _numbered(config, package)
+            taken = UserError(
+                f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
+                "or name a new folder"
+            )
             if folder.exists() and not folder.is_dir():
                 raise taken
             folder.mkdir(parents=True, exist_ok=True)
@@ -85,8 +96,9 @@ class Run:
         except UnicodeEncodeError as error:
             raise UserError(f"--run_dir {folder}: is no UTF-8 text; name another folder") from error
         except OSError as error:
+            mend = "make room, or name" if error.errno in files.FULL else "name"
             raise UserError(
-                f"--run_dir {folder}: cannot be made: {error.strerror}; name a folder you can write to"
+                f"--run_dir {folder}: cannot be made: {error.strerror}; {mend} a folder you can write to"
             ) from error
         return cls(folder)
 
@@ -317,12 +329,17 @@ def is_shown(number: int, limit: int) -> bool:
 
 
 def _numbered(config: Mapping, package: str) -> Path:
-    """The first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet."""
+    """Make the first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet.
+
+    Of two trainings that begin at once, one gets the next number.
+    """
     path = config["dataset"].removeprefix("folder:").strip("/")
     stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in path)[-40:]
-    number = 1
-    while (folder := Path("runs") / package / f"{stem}-{config['preset']}-{number}").exists():
-        number += 1
+    for number in itertools.count(1):
+        folder = Path("runs") / package / f"{stem}-{config['preset']}-{number}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            break
     return folder
 
 

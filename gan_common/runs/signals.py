@@ -3,20 +3,21 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
-# A closed terminal (SIGHUP) is no reason to lose a night's work.
-ASKING = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
+# A closed terminal (SIGHUP, of Windows SIGBREAK) is no reason to lose a night's work.
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+ASKING = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
 
 class StopSignals:
     """While this context lasts, a signal is told to `on_stop(number)` instead of ending the process.
 
     The first one counts; a SIGINT after it ends the process at once.  Signals that are ignored, as
-    `nohup` has it of SIGHUP, stay ignored.
+    `nohup` has it of SIGHUP, stay ignored.  Signals come to the main thread alone: in another one nothing is
+    changed.
     """
 
     def __init__(self, on_stop: Callable[[int], None]) -> None:
@@ -26,6 +27,8 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         self._asked = False
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for number in ASKING:
             before = signal.getsignal(number)
             if before is not signal.SIG_IGN:

@@ -1,0 +1,266 @@
+"""What other systems and disks lack is taken away, or made to fail as it does there.
+
+Simulated on Linux; nothing here was run on Windows or macOS.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks.stress import soak
+from gan_common import files, runs
+from gan_common.data import Dataset, decoder, label_list, layout
+from gan_common.errors import UserError
+from gan_common.runs import lock
+from gan_common.runs.recorder import Recorder
+from keras_dcgan import train
+
+PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
+LABELS = np.array([0, 1, 0, 1], np.int32)
+DATASET = Dataset(PICTURES, LABELS, PICTURES, LABELS, 2, (8, 8, 1), ("a", "b"), "tiny")
+CONFIG = {"dataset": "tiny", "preset": "p", "latent_dim": 4, "width": None, "tricks": ()}
+# Of what Linux has, what Windows has not.
+OF_OS = (
+    "pread pwrite O_CLOEXEC O_DIRECTORY O_NOFOLLOW sysconf getuid geteuid fork statvfs getloadavg"
+)
+OF_SIGNAL = "SIGHUP SIGPIPE SIGKILL SIGUSR1 SIGUSR2 SIGALRM SIGCHLD SIGQUIT"
+
+
+def locking(descriptor, mode, _):
+    """As `msvcrt.locking`: EACCES for what another descriptor holds."""
+    assert (mode, os.lseek(descriptor, 0, os.SEEK_CUR)) == (2, lock.PLACE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
+@pytest.fixture
+def windows(tmp_path, monkeypatch):
+    """Windows, as far as this program asks for what it has."""
+    system_open, system_sync, system_replace = os.open, os.fsync, os.replace
+    failed = set()
+
+    def open_(path, flags, *more, **named):
+        if os.path.isdir(path):
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(path))
+        return system_open(path, flags, *more, **named)
+
+    def sync(descriptor):
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        system_sync(descriptor)
+
+    def replace(source, target):
+        """Refuses each name once: a virus scanner reads what is new."""
+        if str(target) not in failed:
+            failed.add(str(target))
+            raise PermissionError(errno.EACCES, "Permission denied", os.fspath(target))
+        system_replace(source, target)
+
+    def kill(*_):
+        raise AssertionError("os.kill ends the process on Windows")
+
+    for name in OF_OS.split():
+        monkeypatch.delattr(os, name)
+    for name in OF_SIGNAL.split():
+        monkeypatch.delattr(signal, name)
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, "kill", kill)
+    monkeypatch.setattr(files, "WINDOWS", True)
+    monkeypatch.setattr(files, "PAUSES", (0.001, 0.001))
+    monkeypatch.setattr(files, "fcntl", None)
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(lock, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    for name in ("fcntl", "resource"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(files.os, "open", open_)
+
+
+def make_run(folder):
+    return runs.Run.create(CONFIG, str(folder), "keras_dcgan", DATASET)
+
+
+def make_recorder(run, variable):
+    every = {"steps_per_epoch": 5, "log_every": 2, "sample_every": 2, "save_every": 2}
+    return Recorder(
+        run, {"net": [variable]}, lambda: PICTURES, total_steps=4, batch_size=2, **every
+    )
+
+
+def run_through(folder):
+    run, variable = make_run(folder), keras.Variable(0.0)
+    with make_recorder(run, variable) as recorder:
+        while not recorder.finished:
+            variable.assign_add(1.0)
+            recorder.after_step(recorder.step + 1, {"d_loss": 1.0})
+    return run
+
+
+def test_a_training_on_windows_from_start_to_end(windows, tmp_path, monkeypatch):
+    soak.make_data(tmp_path)
+    flags = soak.FLAGS | {"steps": 4, "save_every": 0.1, "run_dir": tmp_path / "run"}
+    del flags["epochs"]
+    flags["data_dir"] = tmp_path / "keras_dcgan"
+    argv = [f"--{k}" if v is None else f"--{k}={v}" for k, v in flags.items()]
+    with pytest.raises(SystemExit) as end:
+        train.main(["train", *argv])
+    assert end.value.code == 0
+    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*"))) == 2
+
+
+def test_the_lock_of_windows(windows, tmp_path):
+    (tmp_path / lock.NAME).write_text('{"host": "elsewhere", "pid": 7}')
+    first, second = lock.Lock(tmp_path), lock.Lock(tmp_path)
+    with first:
+        assert first.stale == "process 7 on elsewhere"
+        assert json.loads((tmp_path / lock.NAME).read_text())["pid"] == os.getpid()
+        with pytest.raises(UserError, match=f"process {os.getpid()} on .* is training in it"):
+            second.acquire()
+    with second:
+        assert second.stale is None
+
+
+def test_a_file_that_stays_open_elsewhere_is_said(windows, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(UserError, match=r"a\.json: cannot be written: Permission denied; close it"):
+        files.write_json(tmp_path / "a.json", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_macos_the_drive_is_told_too(tmp_path, monkeypatch):
+    told = []
+
+    def control(_descriptor, command):
+        told.append(command)
+        if len(told) > 1:
+            raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    monkeypatch.setattr(files, "fcntl", types.SimpleNamespace(F_FULLFSYNC=51, fcntl=control))
+    monkeypatch.setattr(os, "fsync", lambda _: told.append("fsync"))
+    files.sync(tmp_path)
+    files.sync(tmp_path)  # a network drive
+    assert told == [51, 51, "fsync"]
+
+
+def test_memory_that_the_system_does_not_tell_is_no_reason_to_refuse(monkeypatch):
+    def unknown(_):
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr(os, "sysconf", unknown)
+    assert decoder.new_images(2, 4, 3).shape == (2, 4, 4, 3)
+
+
+# ----------------------------------------------------------------------------- other disks
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_disk_that_cannot_be_told_to_write_is_named_once(tmp_path, monkeypatch, capsys, code):
+    def sync(descriptor):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    files._warn.cache_clear()
+    run = run_through(tmp_path / "run")
+    said = capsys.readouterr().err
+    assert said.count("cannot be told to write at once") == said.count("\n") == 1
+    assert "make room" not in said
+    assert len(list((run.folder / "checkpoints").glob("step-*"))) == 2
+
+
+def test_a_disk_that_fails_is_no_such_disk(tmp_path, monkeypatch):
+    run = make_run(tmp_path / "run")
+
+    def sync(descriptor):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(UserError, match=r"Input/output error.*mend that, then go on") as told:
+        make_recorder(run, keras.Variable(0.0)).checkpoints.save(1, {})
+    assert "room" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_without_locks_goes_by_the_name(tmp_path, monkeypatch, code):
+    def unsupported(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    run_through(tmp_path / "run")
+    with lock.Lock(tmp_path), pytest.raises(UserError, match=f"process {os.getpid()}"):
+        lock.Lock(tmp_path).acquire()
+
+
+def test_long_paths_and_names(tmp_path):
+    folder = tmp_path
+    while len(str(folder)) < 250:
+        folder /= "f" * 40
+    run = run_through(folder / "猫 🐱")
+    assert [path.name for path in (run.folder / "samples").iterdir()]
+    name = "n" * 251 + ".csv"
+    files.write_whole(tmp_path / name, lambda path: path.write_text("whole"))
+    assert (tmp_path / name).read_text() == "whole"
+    with pytest.raises(UserError, match="too long; give a shorter name"):
+        files.write_json(tmp_path / ("é" * 128), {})
+
+
+@pytest.mark.parametrize("flag", ["run_dir", "resume", "from", "json", "data_dir", "dataset"])
+def test_a_name_that_no_disk_takes_is_refused_in_one_line(flag, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    soak.make_data(tmp_path)
+    value = ("folder:" if flag == "dataset" else "") + "x" * 300
+    argv = ["train", "--dataset=mnist", f"--data_dir={tmp_path / 'keras_dcgan'}", "--steps=1"]
+    argv += ["--image_size=12", "--width=4", "--batch_size=8", "--noevaluate", f"--{flag}={value}"]
+    with pytest.raises(SystemExit) as end:
+        train.main(argv)
+    said = capsys.readouterr()
+    assert (end.value.code, said.err.count("\n")) == (2, 1), said
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(soak.PACKAGES)
+
+
+def test_names_that_differ_in_case_or_accents_only(tmp_path):
+    """As a Mac's or Windows's folder has them, and a list of labels that was written elsewhere."""
+    composed, apart = "caf\xe9.png", "cafe\u0301.png"
+    (tmp_path / "labels.csv").write_text(
+        f"file,label\n{composed},a\nIMG.PNG,b\nc.png,c\nC.png,d\nc.PNG,e\n", encoding="utf-8"
+    )
+    known = [apart, "img.png", "c.png", "C.png"]
+    found = label_list.read_labels(tmp_path / "labels.csv", known)
+    assert found.of == {apart: "a", "img.png": "b", "c.png": "c", "C.png": "d"}
+    assert found.absent == ["c.PNG"]  # of two that it may mean, neither
+    for name in ("Cat", "cat", "dog"):
+        folder = tmp_path / "pictures" / name
+        folder.mkdir(parents=True)
+        (folder / "a.png").touch()
+    notes = layout.arrange(tmp_path / "pictures").notes
+    assert notes == ["classes 'Cat' and 'cat' differ in case alone; are they one?"]
+
+
+def test_no_clock_that_jumps_is_asked(tmp_path, monkeypatch):
+    """The time of day is set by people and networks: durations come from a clock that only goes on."""
+    from pathlib import Path
+
+    root = Path(train.__file__).parents[1]
+    for package in ("gan_common", "keras_dcgan", "ssgan_tf"):
+        for path in (root / package).rglob("*.py"):
+            source = path.read_text(encoding="utf-8")
+            for asked in ("time.time(", "time_ns(", "datetime.now", "utcnow", "date.today"):
+                assert asked not in source, f"{path}: {asked}"
+    import time
+
+    days = iter(range(10**6, 0, -1))
+    monkeypatch.setattr(time, "time", lambda: 86_400.0 * next(days))
+    run = run_through(tmp_path / "run")
+    assert all(0 <= row["seconds"] < 60 for row in run.rows())
