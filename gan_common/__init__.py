@@ -28,6 +28,7 @@ a network as a page in the browser               `web`
 what the notebooks need                          `lessons`
 files that are whole or not there                `files`
 checks of what a function is given               `arguments`
+what a person's own configuration breaks         `outside`
 one replica of a distributed step                `replicas`
 how far something is, in numbers                 `progress`
 ===============================================  ====================

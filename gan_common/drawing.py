@@ -50,17 +50,6 @@ def behind_reference(generator: keras.Model, config: LatentConfig) -> keras.Mode
     return generator
 
 
-@contextlib.contextmanager
-def computing_in(precision: str) -> Iterator[None]:
-    """Layers that are made in the block compute in "bfloat16", with weights in float32, or in "float32"."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
 def chunks(*arrays: Any, size: int) -> Iterator[tuple[tf.Tensor, ...]]:
     """Slices of arrays of one length, small enough for the networks' activations to fit in memory."""
     for i in range(0, len(arrays[0]), size):

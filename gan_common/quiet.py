@@ -18,6 +18,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from gan_common import outside
 from gan_common.errors import UserError, one_line
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -63,6 +64,7 @@ def _import() -> None:
             raise UserError(
                 f"TensorFlow cannot be loaded ({one_line(error)}); install it again{more}"
             ) from error
+        outside.import_matplotlib()  # because Keras does
         try:
             import keras  # noqa: F401
         except (AssertionError, AttributeError, TypeError, ValueError) as error:

@@ -14,12 +14,12 @@ from gan_common.drawing import (
     Drawing,
     behind_reference,
     chunks,
-    computing_in,
     drawn_by,
     most,
     variables_of,
 )
 from gan_common.kernels import footprint, optimizers
+from gan_common.kernels.machine import computing_in
 from gan_common.replicas import apply_summed, over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
@@ -274,9 +274,8 @@ class GAN(Drawing, keras.Model):
 
     def _update_discriminator(self, gradients: Any) -> None:
         weights = self.discriminator.trainable_variables
-        if (
-            replica_count() > 1
-        ):  # D is never paused then: no gradients are exchanged inside a branch
+        if self.config.distribute != "none":
+            # D is never paused then: no gradients are exchanged inside a branch, not even among one.
             apply_summed(self.discriminator_optimizer, gradients, weights)
             return
         tf.cond(

@@ -14,13 +14,13 @@ from gan_common.drawing import (
     Drawing,
     behind_reference,
     chunks,
-    computing_in,
     draw_latents,
     drawn_by,
     most,
     variables_of,
 )
 from gan_common.kernels import footprint, optimizers
+from gan_common.kernels.machine import computing_in
 from gan_common.replicas import apply_summed, over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms

@@ -8,11 +8,11 @@ import errno
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gan_common import outside
 from gan_common.errors import UserError
 from gan_common.files import FULL
 
@@ -47,24 +47,21 @@ def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text.split()))
 
 
-def _told(error: OSError) -> str | None:
+def _told(error: Exception) -> str | None:
     """In one line what the operating system refused, if that is no defect of ours."""
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return f"{error} Set $HOME, or write paths without ~"
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in FULL and error.filename is None:
+        return f"{error.strerror}; make room"
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{error.strerror}; allow more of them: ulimit -n 1024"
     if isinstance(error, FileNotFoundError) and "temporary directory" in str(error):
-        return f"{error.strerror}; let $TMPDIR name a folder that can be written to"
+        return f"{error.strerror or error}; let $TMPDIR name a folder that can be written to"
     if error.errno not in OUTSIDE or error.filename is None:
         return None
     return f"{os.fsdecode(error.filename)}: {error.strerror}; mend that, or name another place"
-
-
-def _python_warnings() -> None:
-    """Where Python was told to make errors of warnings: what libraries warn of ends no training."""
-    if any("error" in option for option in sys.warnoptions):
-        warnings.resetwarnings()
-        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning):
-            warnings.simplefilter("ignore", category)
-        warnings.simplefilter("ignore", ResourceWarning)
 
 
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
@@ -77,7 +74,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     name = Path(argv[0]).stem
     if hasattr(sys.stdout, "reconfigure"):  # a name that is no text is printed, not stumbled over
         sys.stdout.reconfigure(errors="backslashreplace")
-    _python_warnings()
+    outside.forgive_warnings()
     before = signal.getsignal(signal.SIGTERM)
     with contextlib.suppress(ValueError):  # only the main thread may
         signal.signal(signal.SIGTERM, _terminate)
@@ -95,7 +92,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     except Exception as error:
-        told = _told(error) if isinstance(error, OSError) else None
+        told = _told(error)
         if told is None and type(error).__name__ not in (
             "MemoryError",
             "ResourceExhaustedError",

@@ -1,7 +1,9 @@
 """What the machine at hand computes well."""
 
+import contextlib
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -17,17 +19,38 @@ def choose_precision(precision: str) -> str:
         return precision
     import tensorflow as tf
 
-    for gpu in tf.config.list_physical_devices("GPU"):
-        capability = tf.config.experimental.get_device_details(gpu).get(
-            "compute_capability", (0, 0)
-        )
-        return "bfloat16" if capability >= (8, 0) else "float32"
+    details = tf.config.experimental.get_device_details
+    if gpus := tf.config.list_physical_devices("GPU"):
+        # Apple's and AMD's tell of none.
+        least = min(details(gpu).get("compute_capability") or (0, 0) for gpu in gpus)
+        return "bfloat16" if least >= (8, 0) else "float32"
     try:
         flags = CPUINFO.read_text(encoding="ascii", errors="replace").split()
     except OSError:  # not Linux
         return "float32"
     fast = {"avx512_bf16", "amx_bf16"} if platform.machine() == "x86_64" else {"bf16"}
     return "bfloat16" if fast & set(flags) else "float32"
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Layers that are made in the block compute in "bfloat16", with weights in float32, or in "float32".
+
+    Images have their channels last.  What a caller has set of Keras otherwise comes back behind the block.
+    """
+    import keras
+
+    config = keras.config
+    before = config.dtype_policy(), config.floatx(), config.image_data_format()
+    config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    config.set_floatx("float32")
+    config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before[0])
+        config.set_floatx(before[1])
+        config.set_image_data_format(before[2])
 
 
 def has_gpu() -> bool:

@@ -28,6 +28,7 @@ from gan_common import data, files
 from gan_common.data import Dataset
 from gan_common.errors import UserError
 from gan_common.files import cache_dir
+from gan_common.kernels.machine import computing_in
 from gan_common.metrics import pretrained
 
 FEATURES = 64
@@ -100,6 +101,7 @@ def classifier(
     return model
 
 
+@computing_in("float32")
 def _pretrained(dataset: Dataset) -> keras.Model | None:
     """A pretrained network for images without classes, if its package is installed."""
     path = pretrained.weights_file()
@@ -176,6 +178,7 @@ def steps_for(dataset: Dataset) -> int:
     return STEPS_FEW if len(dataset.x_train) < 10_000 else STEPS_MANY
 
 
+@computing_in("float32")
 def network(dataset: Dataset) -> keras.Model:
     """Four convolutions with batch norm, average pooling to 64 features, logits."""
     num_classes = dataset.num_classes if has_classes(dataset) else 4

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 from gan_common import files
+from gan_common.outside import import_matplotlib
 from gan_common.plotting import fonts
 from gan_common.plotting.grids import MAX_PICTURE_BYTES, encode
 
@@ -35,7 +36,7 @@ def plain(draw: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
-        matplotlib = _matplotlib()
+        matplotlib = import_matplotlib()
         given = signature.bind(*args, **kwargs)
         texts = [
             text
@@ -52,15 +53,6 @@ def plain(draw: Callable[P, R]) -> Callable[P, R]:
             return draw(*given.args, **given.kwargs)
 
     return drawn
-
-
-def _matplotlib() -> Any:
-    try:
-        import matplotlib
-    except ValueError:  # $MPLBACKEND names none; it is not needed here
-        os.environ.pop("MPLBACKEND", None)
-        import matplotlib
-    return matplotlib
 
 
 def _texts(given: Any) -> Iterator[str]:

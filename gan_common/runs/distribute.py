@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def make_strategy(distribute: str, batches: Mapping[str, int | None] | None = No
     if distribute == "none":
         return tf.distribute.get_strategy()
     if distribute == "mirrored":
+        # TensorFlow would look for the machines that it names, and fail.
+        if os.environ.pop("TF_CONFIG", None):
+            print("$TF_CONFIG is left aside: mirrored is of this machine alone", file=sys.stderr)
         kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
         devices = [device.name for device in tf.config.list_logical_devices(kind)]
         strategy = tf.distribute.MirroredStrategy(devices)

@@ -77,6 +77,8 @@ def weights(folder):
 def test_two_devices_and_two_processes_train_as_one(started):
     started("one")
     started("mirrored", TWO_DEVICES, distribute="mirrored")
+    # One device, as most people have, and a description of machines that was left over.
+    started("single", distribute="mirrored", task_config={"cluster": "gone"})
     sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
     workers = [f"localhost:{each.getsockname()[1]}" for each in sockets]
     for each in sockets:
@@ -93,7 +95,7 @@ def test_two_devices_and_two_processes_train_as_one(started):
     fresh = models.build(cli.saved(Config, str(started.folder / "one")), (12, 12, 1), 10)
     begun = np.array(fresh.generator.trainable_variables[0])
     assert np.abs(begun - alone[0]).max() > 1e-3  # it was a real training
-    for name in ("mirrored", "workers"):
+    for name in ("mirrored", "single", "workers"):
         for a, b in zip(alone, weights(started.folder / name), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=name)
         row = runs.Run(started.folder / name).rows()[-1]

@@ -7,9 +7,13 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import signal
+import subprocess
 import sys
+import time
 import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,6 +27,7 @@ from gan_common.runs import lock
 from gan_common.runs.recorder import Recorder
 from keras_dcgan import train
 
+ROOT = Path(train.__file__).parents[1]
 PICTURES = np.zeros((4, 8, 8, 1), np.uint8)
 LABELS = np.array([0, 1, 0, 1], np.int32)
 DATASET = Dataset(PICTURES, LABELS, PICTURES, LABELS, 2, (8, 8, 1), ("a", "b"), "tiny")
@@ -43,8 +48,7 @@ def locking(descriptor, mode, _):
         raise PermissionError(errno.EACCES, "Permission denied") from None
 
 
-@pytest.fixture
-def windows(tmp_path, monkeypatch):
+def become_windows(monkeypatch):
     """Windows, as far as this program asks for what it has."""
     system_open, system_sync, system_replace = os.open, os.fsync, os.replace
     failed = set()
@@ -86,6 +90,12 @@ def windows(tmp_path, monkeypatch):
     monkeypatch.setattr(files.os, "open", open_)
 
 
+@pytest.fixture
+def windows(tmp_path, monkeypatch):
+    """See `become_windows`; pytest makes its folder before."""
+    become_windows(monkeypatch)
+
+
 def make_run(folder):
     return runs.Run.create(CONFIG, str(folder), "keras_dcgan", DATASET)
 
@@ -106,16 +116,70 @@ def run_through(folder):
     return run
 
 
-def test_a_training_on_windows_from_start_to_end(windows, tmp_path, monkeypatch):
-    soak.make_data(tmp_path)
-    flags = soak.FLAGS | {"steps": 4, "save_every": 0.1, "run_dir": tmp_path / "run"}
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A short training on Windows: its folder, and what was typed but for the folder."""
+    folder = tmp_path_factory.mktemp("windows")
+    soak.make_data(folder)
+    flags = soak.FLAGS | {"steps": 4, "save_every": 0.1, "data_dir": folder / "keras_dcgan"}
     del flags["epochs"]
-    flags["data_dir"] = tmp_path / "keras_dcgan"
     argv = [f"--{k}" if v is None else f"--{k}={v}" for k, v in flags.items()]
-    with pytest.raises(SystemExit) as end:
-        train.main(["train", *argv])
+    with pytest.MonkeyPatch.context() as patch:
+        become_windows(patch)
+        with pytest.raises(SystemExit) as end:
+            train.main(["train", *argv, f"--run_dir={folder / 'run'}"])
     assert end.value.code == 0
-    assert len(list((tmp_path / "run" / "checkpoints").glob("step-*"))) == 2
+    return folder / "run", argv
+
+
+def test_a_training_on_windows_from_start_to_end(trained):
+    run, _ = trained
+    assert len(list((run / "checkpoints").glob("step-*"))) == 2
+    assert (run / "MODEL_CARD.md").exists()
+
+
+@pytest.mark.slow
+def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_path):
+    """Keras, TensorFlow, Python, matplotlib and the shell, each set as badly as they allow."""
+    run, argv = trained
+    (tmp_path / "home" / ".keras").mkdir(parents=True)
+    (tmp_path / "home" / ".keras" / "keras.json").write_text(
+        '{"floatx": "float64", "epsilon": 0.1, "backend": "torch", "image_data_format": '
+        '"channels_first"}'
+    )
+    (tmp_path / "matplotlibrc").write_text(
+        "text.usetex: True\nfont.family: Nowhere\nsavefig.dpi: 7\naxes.facecolor: black\n"
+        "axes.prop_cycle: cycler('color', 'kkk')\nfigure.constrained_layout.use: True\n"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path / "home"),
+        "KERAS_BACKEND": "jax",
+        "KERAS_MAX_STEPS_PER_EPOCH": "1",
+        "KERAS_MAX_EPOCHS": "none",
+        "TF_CONFIG": '{"cluster": 3',
+        "TF_USE_LEGACY_KERAS": "1",
+        "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
+        "CUDA_VISIBLE_DEVICES": "7",
+        "PYTHONWARNINGS": "error",
+        "PYTHONHASHSEED": "7",
+        **dict.fromkeys(("PYTHONUTF8", "PYTHONCOERCECLOCALE"), "0"),
+        "LC_ALL": "C",
+        "MPLBACKEND": "nonsense",
+        "MATPLOTLIBRC": str(tmp_path / "matplotlibrc"),
+        "TMPDIR": "/nowhere",
+        "GAN_CACHE_DIR": "/proc/nowhere",
+        **dict.fromkeys(("TERM", "COLUMNS", "NO_COLOR"), "1"),
+    }
+    command = [sys.executable, "-m", "keras_dcgan.train", *argv, "--run_dir=run"]
+    shell = f"umask 077; ulimit -n 128; exec {shlex.join(command)}"
+    done = subprocess.run(
+        ["sh", "-c", shell], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    assert soak.differences(tmp_path / "run", run) == []
+    assert (tmp_path / "run" / "curves.png").read_bytes() == (run / "curves.png").read_bytes()
 
 
 def test_the_lock_of_windows(windows, tmp_path):
@@ -250,16 +314,11 @@ def test_names_that_differ_in_case_or_accents_only(tmp_path):
 
 def test_no_clock_that_jumps_is_asked(tmp_path, monkeypatch):
     """The time of day is set by people and networks: durations come from a clock that only goes on."""
-    from pathlib import Path
-
-    root = Path(train.__file__).parents[1]
     for package in ("gan_common", "keras_dcgan", "ssgan_tf"):
-        for path in (root / package).rglob("*.py"):
+        for path in (ROOT / package).rglob("*.py"):
             source = path.read_text(encoding="utf-8")
             for asked in ("time.time(", "time_ns(", "datetime.now", "utcnow", "date.today"):
                 assert asked not in source, f"{path}: {asked}"
-    import time
-
     days = iter(range(10**6, 0, -1))
     monkeypatch.setattr(time, "time", lambda: 86_400.0 * next(days))
     run = run_through(tmp_path / "run")

@@ -103,3 +103,12 @@ def test_only_a_lost_worker_is_the_persons_to_mend(monkeypatch):
         distribute.train_together(History(2), lambda start: [0], lost, None, several=True)
     with pytest.raises(tf.errors.UnavailableError):
         distribute.train_together(History(2), lambda start: [0], lost, None, several=False)
+
+
+def test_a_cluster_that_was_left_over_is_left_aside(monkeypatch, capsys):
+    """TensorFlow reads $TF_CONFIG for one machine's devices, too, and would wait for those that it names."""
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1", "b:2"]}')
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda _: tf.distribute.get_strategy())
+    distribute.make_strategy("mirrored")
+    assert "TF_CONFIG" not in os.environ
+    assert "$TF_CONFIG is left aside" in capsys.readouterr().err
