@@ -9,6 +9,8 @@ DEV := $(VENV)/.installed-dev
 LAB := $(VENV)/.installed-notebooks
 # The tests on both cores; files are handed out in the order of tests/conftest.py.
 WORKERS := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# The versions that were tested; make setup LOCK= installs the newest that setup.cfg allows.
+LOCK ?= requirements.lock
 # More flags for a training: make train-dcgan ARGS="--seed 2 --preset dcgan"
 ARGS ?=
 
@@ -16,16 +18,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 # pip, and of what it says the packages that it fetches, numbered
-install = $(VENV)/bin/pip install --editable $(1) | \
+install = $(VENV)/bin/pip install $(if $(LOCK),--constraint $(LOCK)) --editable $(1) | \
 	awk '/^Collecting/ { printf "  %d %s\n", ++n, $$2; fflush() } /^Installing collected/ { print "unpacking"; fflush() }'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test-oldest train-dcgan train-ssgan bench soak fuzz modes shapes doctor ablation web test unit test-notebooks lint format clean notebooks notebooks-run
+# What make help lists is done each time, whatever files there are.
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 16
 
-$(READY): setup.cfg pyproject.toml
+$(READY): setup.cfg pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@echo "installing TensorFlow and what else trainings need into $(VENV), once: minutes"
@@ -114,6 +117,23 @@ lint: $(DEV)  ## ruff and mypy: style, format, types
 format: $(DEV)  ## let ruff rewrite the code
 	@$(RUN) -m ruff format .
 	@$(RUN) -m ruff check --fix .
+
+SUPPLY := $(VENV)/.installed-supply
+$(SUPPLY): $(READY)
+	@$(call install,'.[supply]')
+	@touch $(SUPPLY)
+
+lock: $(SUPPLY)  ## take up the newest versions that setup.cfg allows into requirements.lock; then make test
+	@$(VENV)/bin/uv pip compile setup.cfg --quiet --universal --upgrade --no-annotate --no-emit-index-url \
+		--python-version 3.11 --extra dev --extra notebooks --extra measures --extra onnx \
+		--custom-compile-command "make lock" --output-file requirements.lock
+
+licenses: $(DEV) $(LAB)  ## which license each package has, into docs/licenses.md
+	@$(VENV)/bin/pip install --quiet --requirement requirements.lock
+	@$(RUN) .ci/licenses.py > docs/licenses.md
+
+audit: $(SUPPLY)  ## known vulnerabilities of what requirements.lock has; asks PyPI
+	@$(VENV)/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip
 
 clean:  ## remove .venv and caches; runs/ stays
 	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache *.egg-info build

@@ -34,7 +34,7 @@ def test_help_lists_every_target_with_a_line():
 
 @pytest.fixture
 def clone(tmp_path):
-    for name in ("Makefile", "setup.cfg", "pyproject.toml"):
+    for name in ("Makefile", "setup.cfg", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -55,6 +55,11 @@ def test_the_environment_is_made_when_it_is_missing_or_stale_and_not_otherwise(c
 
     os.utime(clone / "setup.cfg", (later + 10, later + 10))
     assert "pip install" in make(clone, "-n", target)
+
+
+def test_what_was_tested_is_installed_unless_the_newest_is_asked_for(clone):
+    assert "pip install --constraint requirements.lock" in make(clone, "-n", "train-dcgan")
+    assert "--constraint" not in make(clone, "-n", "train-dcgan", "LOCK=")
 
 
 def test_a_training_installs_no_developers_tools(clone):
