@@ -27,7 +27,7 @@ WINDOWS = os.name == "nt"
 UNFINISHED = re.compile(r"\.\d+-.+")
 LONGEST_NAME = 240  # bytes of a name that has room for more before it: file systems allow 255
 # Why a disk does not write; and why it cannot be told to: network shares, virtual machines' folders.
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.ENOTTY}
 PAUSES = (
     0.05,

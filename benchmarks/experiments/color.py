@@ -83,6 +83,7 @@ def main(argv=None) -> None:
 
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
+    running.needs_linux()
     running.check_only([name for name in options.only if not _chosen((name,))], ROWS)
     import gan_common.quiet  # noqa: F401
     from gan_common.kernels import machine

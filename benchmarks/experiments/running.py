@@ -74,3 +74,13 @@ def table(path: Path, part: str) -> dict:
 def damaged(path: Path, error: Exception) -> UserError:
     """What to say of a table that cannot be gone on with."""
     return UserError(f"{path}: is no table of this command ({error}); remove it")
+
+
+def needs_linux() -> None:
+    """Refuse another system, in one line, before anything is measured.
+
+    Raises:
+        UserError: cores are chosen, memory is read, or limits are set as Linux alone allows.
+    """
+    if sys.platform != "linux":
+        raise UserError("this is measured by what Linux alone has; run it there")

@@ -97,6 +97,7 @@ def main(argv=None) -> None:
 
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
+    running.needs_linux()
     running.check_only(options.only, SECTIONS)
     started = time.perf_counter()
     if options.avx2:

@@ -7,7 +7,6 @@ what one of them keeps in memory or has set does not bear on the others.
 
 import importlib
 import multiprocessing
-import resource
 import time
 from collections.abc import Sequence
 
@@ -90,5 +89,7 @@ def _serve(pipe, maker: str, cores, arguments: dict) -> None:
             step()
             done += units
         passed = time.perf_counter() - start
+        import resource  # Windows has none
+
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pipe.send((done / passed, peak))

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.experiments import running
 from gan_common import cli, data, files
 from gan_common.cli import flag
 
@@ -51,6 +52,7 @@ def _main(argv) -> None:
     if options.worker:
         print(json.dumps(_load(options)))
         return
+    running.needs_linux()
     result = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "pictures"

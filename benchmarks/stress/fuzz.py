@@ -12,6 +12,7 @@ import dataclasses
 import gzip
 import io
 import json
+import os
 import pickle
 import struct
 import sys
@@ -353,7 +354,7 @@ def _main(argv) -> int:
         number = options.seed
         while (gone := time.monotonic() - start) < 60 * options.minutes:
             for name, target in targets.items():
-                with open("/dev/null", "w") as nowhere, _Stderr(nowhere):
+                with open(os.devnull, "w") as nowhere, _Stderr(nowhere):
                     found = fuzz(target, EXAMPLES, number)
                 counts.setdefault(name, Counter()).update(found)
             number += 1

@@ -10,6 +10,7 @@ import dataclasses
 import time
 from pathlib import Path
 
+from benchmarks.experiments import running
 from benchmarks.stress import soak
 from gan_common import cli, files
 from gan_common.cli import flag
@@ -75,6 +76,7 @@ def main(argv=None) -> None:
 
 def _main(argv) -> int:
     options = Options(**cli.parse(Options, argv, __doc__))
+    running.needs_linux()
     folder = Path(options.runs).absolute() / str(time.time_ns())
     folder.mkdir(parents=True)
     # Some hundred steps more than are asked for, so that the last looks are at a training that goes on.

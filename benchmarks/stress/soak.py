@@ -78,17 +78,44 @@ def make_data(folder: Path) -> None:
 # ------------------------------------------------------------------------------- processes
 
 
+def train(package: str, argv: list[str], log: str) -> None:
+    """What a training process does: the command, with its output in a file."""
+    with open(log, "ab", buffering=0) as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server ignores it
+    from importlib import import_module
+
+    try:
+        import_module(f"{package}.train").main([f"{package}.train", *argv])
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
 class Trainings:
     """Starts trainings, each a process of its own, forked from one that has imported TensorFlow.
 
     Args:
         folder: of their data.
         flags: in place of, or besides, `FLAGS`.
+
+    Raises:
+        UserError: on Windows, which cannot fork.
+
+    Attributes:
+        target: what a process does, with a package, its flags, and the file of its output.
     """
+
+    target = staticmethod(train)
 
     def __init__(self, folder: Path, **flags: object):
         self.folder, self.flags = Path(folder), FLAGS | flags
         make_data(self.folder / "data")
+        if "forkserver" not in multiprocessing.get_all_start_methods():
+            raise UserError(
+                "trainings are forked here, which Windows cannot; run this on Linux or macOS"
+            )
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
             ["gan_common.quiet", *(f"{package}.models" for package in PACKAGES)]
@@ -104,7 +131,7 @@ class Trainings:
         argv = [f"--{k}" if v is None else f"--{k}={v}" for k, v in flags.items()]
         log = run.with_suffix(".log")
         process = self._context.Process(
-            target=_train, args=(package, argv, str(log)), name=run.name, daemon=True
+            target=self.target, args=(package, argv, str(log)), name=run.name, daemon=True
         )
         process.start()
         return process
@@ -118,21 +145,6 @@ class Trainings:
                 f"{run}: still running after {PATIENCE} s; see {run.with_suffix('.log')}"
             )
         return process.exitcode
-
-
-def _train(package: str, argv: list[str], log: str) -> None:
-    """What a training process does: the command, with its output in a file."""
-    with open(log, "ab", buffering=0) as out:
-        os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # the fork server ignores it
-    from importlib import import_module
-
-    try:
-        import_module(f"{package}.train").main([f"{package}.train", *argv])
-    except Exception:
-        traceback.print_exc()
-        sys.exit(1)
 
 
 # --------------------------------------------------------------------------------- moments
@@ -229,6 +241,16 @@ def _rows(run: Path) -> list[dict]:
 # --------------------------------------------------------------------------------- command
 
 
+def left_alone(trainings: Trainings, package: str) -> Path:
+    """The folder of a training that nothing happens to, once it is over."""
+    reference = trainings.folder / f"{package}-whole"
+    if not (reference / "summary.json").exists():
+        status = trainings.finish(trainings.start(package, reference), reference)
+        if status:
+            raise UserError(f"{reference}: ended with status {status}; remove it and try again")
+    return reference
+
+
 def killed_run(trainings: Trainings, package: str, run: Path, moments, chance) -> list[str]:
     """Begin a run, kill it at each of `moments` and resume it, let it end; where it really was."""
     found = []
@@ -264,11 +286,7 @@ def _main(argv) -> int:
     start = time.monotonic()
     for package in PACKAGES if options.package is None else (options.package,):
         tally = done.setdefault(package, {"runs": 0, "kills": dict.fromkeys(MOMENTS, 0), "bad": []})
-        reference = folder / f"{package}-whole"
-        if not (reference / "summary.json").exists():
-            status = trainings.finish(trainings.start(package, reference), reference)
-            if status:
-                raise UserError(f"{reference}: ended with status {status}; remove it and try again")
+        reference = left_alone(trainings, package)
         while (total := sum(tally["kills"].values())) < options.kills:
             number = tally["runs"]
             run = folder / f"{package}-{number}-{os.getpid()}"

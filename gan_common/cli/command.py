@@ -19,7 +19,17 @@ from gan_common.files import FULL
 # What an operating system refuses for reasons that are no defect of a program.
 OUTSIDE = FULL | {
     getattr(errno, name)
-    for name in ("EACCES", "EPERM", "EROFS", "ENAMETOOLONG", "EMFILE", "ENFILE", "EIO", "ESTALE")
+    for name in (
+        "EACCES",
+        "EPERM",
+        "EROFS",
+        "ENAMETOOLONG",
+        "EMFILE",
+        "ENFILE",
+        "EIO",
+        "ESTALE",
+        "ENOTDIR",
+    )
     if hasattr(errno, name)
 }
 

@@ -3,6 +3,7 @@
 Simulated on Linux; nothing here was run on Windows or macOS.
 """
 
+import ast
 import errno
 import fcntl
 import json
@@ -19,7 +20,8 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks.stress import soak
+from benchmarks.experiments import running
+from benchmarks.stress import long_run, soak, walk
 from gan_common import files, runs
 from gan_common.data import Dataset, decoder, label_list, layout
 from gan_common.errors import UserError
@@ -94,6 +96,54 @@ def become_windows(monkeypatch):
 def windows(tmp_path, monkeypatch):
     """See `become_windows`; pytest makes its folder before."""
     become_windows(monkeypatch)
+
+
+# Where it stands all the same: it is looked for first, or another system is refused before.
+ASKED_FOR_WITH_CARE = {
+    "gan_common/memory.py",  # behind files that Linux alone has
+    "gan_common/data/decoder.py",  # what is not there is caught
+    "gan_common/data/matlab.py",
+    *(f"benchmarks/{name}.py" for name in ("speed/bench", "speed/contender", "experiments/color")),
+    *(f"benchmarks/stress/{name}.py" for name in ("soak", "walk")),
+}
+
+
+def lacking_on_windows(source):
+    """What a source asks of `os` and `signal`, and which modules it imports, that Windows lacks."""
+    names = {"os": set(OF_OS.split()) | {"sched_setaffinity", "sched_getaffinity", "uname", "nice"}}
+    names["signal"] = set(OF_SIGNAL.split())
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.attr in names.get(node.value.id, ()):
+                yield f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Import):
+            wanted = {"resource", "pwd", "grp", "termios", "pty"}
+            yield from (alias.name for alias in node.names if alias.name in wanted)
+
+
+def test_nothing_else_asks_for_what_windows_lacks():
+    for package in ("gan_common", "keras_dcgan", "ssgan_tf", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            name = path.relative_to(ROOT).as_posix()
+            found = sorted(lacking_on_windows(path.read_text(encoding="utf-8")))
+            assert not found or name in ASKED_FOR_WITH_CARE, (name, found)
+    assert list(lacking_on_windows("import os, resource\nos.pread(1, 2, 3)")) == [
+        "resource",
+        "os.pread",
+    ]
+
+
+def test_what_needs_linux_says_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(running.sys, "platform", "win32")
+    for command in (walk, long_run):
+        with pytest.raises(SystemExit) as end:
+            command.main(["command"])
+        assert end.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(soak.multiprocessing, "get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(SystemExit) as end:
+        soak.main(["soak", f"--runs={tmp_path}"])
+    assert end.value.code == 2
 
 
 def make_run(folder):
