@@ -114,6 +114,8 @@ def keep_labelled(path: Path, labelled: np.ndarray) -> None:
     if path.exists():
         try:
             before = np.load(path, allow_pickle=False)
+            if before.ndim != 1:
+                raise ValueError(f"its shape is {before.shape}")
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path}: damaged ({error}); remove it") from error
         if np.array_equal(before, labelled):

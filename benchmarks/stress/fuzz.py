@@ -31,7 +31,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.experiments import running
-from gan_common import cli
+from benchmarks.stress.fuzz_runs import add_files_of_runs
+from gan_common import cli, files
 from gan_common.cli import flag
 from gan_common.data import decode, label_list, readers
 from gan_common.errors import UserError
@@ -307,6 +308,7 @@ def make_targets(root: Path) -> dict[str, Target]:
         restore,
         altered_json(manifest, sign),
     )
+    add_files_of_runs(add, altered, altered_json)
     return targets
 
 
@@ -368,8 +370,8 @@ def _main(argv) -> int:
         command = (
             f"python -m benchmarks.stress.fuzz --minutes {options.minutes:g} --seed {options.seed}"
         )
-        files = {name: dict(count) for name, count in counts.items()}
-        files.write_json(path, {"command": command, "other_errors": 0, "files": files})
+        told = {name: dict(count) for name, count in counts.items()}
+        files.write_json(path, {"command": command, "other_errors": 0, "files": told})
     return 0
 
 

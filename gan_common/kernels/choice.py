@@ -121,7 +121,7 @@ def _sound(names: Mapping[str, tuple[str, Work]], known: Any) -> dict[str, str]:
     return {
         name: known[name]
         for name, (operation, _) in names.items()
-        if known.get(name) in OPERATIONS[operation]
+        if isinstance(known.get(name), str) and known[name] in OPERATIONS[operation]
     }
 
 

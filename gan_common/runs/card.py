@@ -59,7 +59,14 @@ def contents(run: Run) -> str:
     path, config = run.folder / NAME, _config(run)
     dataset = str(config.get("dataset", "unknown"))
     license = _kept(path) or LICENSES.get(dataset.partition(":")[0], YOURS)
-    parts = [_title(config), _facts(run, config), _measures(run), _loading(run, config)]
+    try:
+        parts = [_title(config), _facts(run, config), _measures(run), _loading(run, config)]
+    except UserError:
+        raise
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:  # no number, say
+        raise UserError(
+            f"{run.folder / 'summary.json'}, or config.json beside it: damaged ({error}); restore them"
+        ) from error
     return "\n\n".join([*parts, f"{LICENSE}\n\n{license.strip()}\n"])
 
 
