@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gan_common.errors import UserError
 
-# Whose --tricks: the two packages', and those of `gan_common.modes`.
-DCGAN, SSGAN, MODES = "keras_dcgan", "ssgan_tf", "modes"
+# Whose --tricks: the packages', and those of `gan_common.modes`.
+DCGAN, SSGAN, MODES, APPLICATIONS = "keras_dcgan", "ssgan_tf", "modes", "gan_applications"
 BOTH, EVERYWHERE = (DCGAN, SSGAN), (DCGAN, SSGAN, MODES)
 
 
@@ -58,7 +58,7 @@ TRICKS: dict[str, Trick] = {
         "2.3.1",
         "modern.r1_penalty",
         "keeps D flat around real samples, so that G settles there",
-        EVERYWHERE,
+        (*EVERYWHERE, APPLICATIONS),
         {"weight": 1.0},  # γ; Mescheder et al. 2018 use 10 on images of 256×256
         no_place=_PENALTY_NO_PLACE,
     ),
@@ -66,7 +66,7 @@ TRICKS: dict[str, Trick] = {
         "2.3.1",
         "modern.differentiable_augment",
         "shows D only transformed images, so that it cannot learn a small data set by heart",
-        BOTH,
+        (*BOTH, APPLICATIONS),
     ),
     "adaptive_augment": Trick(
         "2.3.1",
@@ -175,14 +175,14 @@ TRICKS: dict[str, Trick] = {
         "2.4.4",
         "losses.discriminator_loss_parts",
         f"D's target for real data is {REAL_LABEL}, which curbs its confidence",
-        EVERYWHERE,
+        (*EVERYWHERE, APPLICATIONS),
         sets={DCGAN: {"real_label": REAL_LABEL}, SSGAN: {"real_label": REAL_LABEL}},
     ),
     "label_noise": Trick(
         "2.4.4",
         "tricks.flip_logits",
         "flips a few of D's labels at random",
-        BOTH,
+        (*BOTH, APPLICATIONS),
         {"share": 0.05},
     ),
     "virtual_batch_norm": Trick(
@@ -233,7 +233,7 @@ TRICKS: dict[str, Trick] = {
         "2.4.6",
         "keras.layers.SpectralNormalization",
         "bounds the slope of each of D's layers",
-        (DCGAN,),
+        (DCGAN, APPLICATIONS),
         no_place={"ssgan_tf": "D's weights are normalized by their length: weight_norm"},
     ),
     "pixel_shuffle": Trick(
@@ -264,7 +264,7 @@ TRICKS: dict[str, Trick] = {
         "2.4.8",
         "tricks.instance_noise",
         "decaying noise on D's inputs lets real and generated overlap",
-        EVERYWHERE,
+        (*EVERYWHERE, APPLICATIONS),
         {"stddev": 0.2, "steps": 2000},  # of the range [-1, 1] at the start; until it is gone
     ),
     "dropout_noise": Trick(
@@ -326,7 +326,7 @@ EXCLUSIVE: tuple[tuple[tuple[str, str], str, tuple[str, ...]], ...] = (
 
 
 def names(who: str) -> tuple[str, ...]:
-    """What `--tricks` of "keras_dcgan", "ssgan_tf" or "modes" takes."""
+    """What `--tricks` of "keras_dcgan", "ssgan_tf", "modes" or "gan_applications" takes."""
     return tuple(name for name, trick in TRICKS.items() if who in trick.takes)
 
 
@@ -342,7 +342,7 @@ def check(who: str, chosen: Sequence[str], networks: str = "", preset: str = "")
     """Refuse tricks that are unknown, have no place in the networks, or exclude each other.
 
     Args:
-        who: "keras_dcgan", "ssgan_tf" or "modes".
+        who: "keras_dcgan", "ssgan_tf", "modes" or "gan_applications".
         chosen: names of tricks.
         networks: as in `Trick.no_place`, without `who`.
         preset: flags that say which networks these are, for the message: "--preset gan".

@@ -1,4 +1,4 @@
-"""Imports point one way: tests, notebooks, benchmarks → keras_dcgan | ssgan_tf → gan_common → others."""
+"""Imports point one way: tests, notebooks, benchmarks → the three packages → gan_common → others."""
 
 import ast
 import json
@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("gan_common", "keras_dcgan", "ssgan_tf")
+PACKAGES = ("gan_common", "keras_dcgan", "ssgan_tf", "gan_applications")
 OUTSIDE = ("notebooks", "tests", "benchmarks")
 ALLOWED = {
     "gan_common": {"gan_common"},
     "keras_dcgan": {"keras_dcgan", "gan_common"},
     "ssgan_tf": {"ssgan_tf", "gan_common"},
+    "gan_applications": {"gan_applications", "gan_common"},
     **{folder: {*PACKAGES, folder} for folder in OUTSIDE},
     "tests": {*PACKAGES, "benchmarks", "notebooks", "tests"},
 }
@@ -201,6 +202,8 @@ def test_both_packages_have_the_same_files():
         ("keras_dcgan", "import importlib\nimportlib.import_module('ssgan_tf')", {"ssgan_tf"}),
         ("ssgan_tf", "if True:\n    from keras_dcgan import models", {"keras_dcgan"}),
         ("ssgan_tf", "import tests.test_losses", {"tests"}),
+        ("gan_applications", "from keras_dcgan.networks import generator", {"keras_dcgan"}),
+        ("ssgan_tf", "from gan_applications import pairs", {"gan_applications"}),
         ("tests", "import keras_dcgan, ssgan_tf, gan_common", set()),
         ("benchmarks", "from tests import conftest", {"tests"}),
     ],

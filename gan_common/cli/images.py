@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gan_common import data
-from gan_common.cli.training import TrainingConfig
+from gan_common.cli.training import RunConfig, TrainingConfig
 from gan_common.data.publishers import check_folder
 from gan_common.errors import UserError
 from gan_common.runs.images import (
@@ -17,7 +17,7 @@ from gan_common.runs.images import (
 )
 from gan_common.runs.run import Run
 
-T = TypeVar("T", bound=TrainingConfig)
+T = TypeVar("T", bound=RunConfig)
 FOLDER = "folder:"
 
 

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from gan_common.cli.flags import flag_name
 from gan_common.cli.saved import saved
-from gan_common.cli.training import TrainingConfig
+from gan_common.cli.training import RunConfig, TrainingConfig
 from gan_common.errors import UserError
 from gan_common.runs.recorder import Recorder
 from gan_common.runs.run import Run
 
-C = TypeVar("C", bound=TrainingConfig)
+C = TypeVar("C", bound=RunConfig)
 
 # They say something of a run that is over, too.
 NOT_OF_TRAINING = ("resume", "data_dir", "dataset", "evaluate", "json")
@@ -70,14 +70,15 @@ def go_on(run: Run, recorder: Recorder, config: C, typed: Collection[str] = ()) 
     return config
 
 
-def _over(recorder: Recorder, config: TrainingConfig) -> str:
+def _over(recorder: Recorder, config: RunConfig) -> str:
     """Why there is nothing left to train, and what to type for more."""
     minutes, done = recorder.seconds / 60, recorder.step / recorder.steps_per_epoch
     stands = f"the run has {recorder.step:,} steps, {done:.4g} epochs, in {minutes:.2f} minutes"
     if recorder.step < recorder.total_steps:
+        epochs = "--epochs, " if hasattr(config, "epochs") else ""
         return (
-            f"{stands}, and --max_minutes {config.max_minutes:g} are over; to train on, add --epochs, "
-            "--steps, or --max_minutes above that: all of them count from the run's beginning"
+            f"{stands}, and --max_minutes {config.max_minutes:g} are over; to train on, add {epochs}--steps, "
+            "or --max_minutes above that: all of them count from the run's beginning"
         )
     name, least = ("steps", recorder.step) if config.steps else ("epochs", int(done))
     return (

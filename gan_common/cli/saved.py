@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gan_common.cli.flags import base_type, flag_name
 from gan_common.cli.images import moved
-from gan_common.cli.training import TrainingConfig
+from gan_common.cli.training import RunConfig
 from gan_common.errors import UserError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
-C = TypeVar("C", bound=TrainingConfig)
+C = TypeVar("C", bound=RunConfig)
 
 
 def from_json(config_class: type[T], path: Path) -> T:
@@ -26,7 +26,9 @@ def from_json(config_class: type[T], path: Path) -> T:
         saved = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(saved, dict):
             raise ValueError("it is not a JSON object")
-        package = saved.pop("package", mine := config_class.__module__.partition(".")[0])
+        # A file that is run by itself has no module of its name: it says whose runs it goes on with.
+        mine = getattr(config_class, "PACKAGE", config_class.__module__.partition(".")[0])
+        package = saved.pop("package", mine)
         if package != mine:
             raise ValueError(f"it is of a run of {package!r}, and this command is {mine}'s")
         hints = typing.get_type_hints(config_class)
@@ -104,8 +106,8 @@ def resumed(config_class: type[C], given: Mapping[str, Any]) -> C:
         if name not in changed and getattr(config, name) != value:
             raise UserError(
                 f"--resume {given['resume']}: the run has {name}={getattr(config, name)!r}, "
-                f"not {value!r}; leave --{flag_name(fields[name])} out, or begin a new run with its "
-                f"weights by --from {given['resume']}"
+                f"not {value!r}; leave --{flag_name(fields[name])} out, or begin a new run"
+                + (f" with its weights by --from {given['resume']}" if "from_" in fields else "")
             )
     changed = {name: v for name, v in changed.items() if name not in ("dataset", "data_dir")}
     return dataclasses.replace(config, **changed)

@@ -184,7 +184,18 @@ def network(dataset: Dataset) -> keras.Model:
     num_classes = dataset.num_classes if has_classes(dataset) else 4
     weights = keras.initializers.GlorotUniform
     images, x = _images(dataset.image_shape)
+    x = _trunk(x)[-1]
+    features = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2, seed=0)(features)
+    logits = layers.Dense(num_classes, kernel_initializer=weights(9))(x)
+    return keras.Model(images, [features, logits], name="classifier")
+
+
+def _trunk(x: Any) -> list:
+    """Images in [0, 255] → what each of the four convolutions puts out, behind batch norm and ReLU."""
+    weights = keras.initializers.GlorotUniform
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    found = []
     for i, (filters, kernel, stride) in enumerate(
         ((32, 5, 2), (64, 3, 1), (64, 3, 2), (FEATURES, 3, 1))
     ):
@@ -193,10 +204,32 @@ def network(dataset: Dataset) -> keras.Model:
         )(x)
         x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
-    features = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(0.2, seed=0)(features)
-    logits = layers.Dense(num_classes, kernel_initializer=weights(9))(x)
-    return keras.Model(images, [features, logits], name="classifier")
+        found.append(x)
+    return found
+
+
+def shipped_maps(name: str) -> keras.Model:
+    """A classifier that comes with the package, cut open: color images of any size → its four layers' maps.
+
+    At their own size, where `classifier` averages large images down: so that details count.
+
+    Args:
+        name: "openmoji" or "cifar10".
+
+    Returns:
+        A model from floats (N, H, W, 3) in [0, 255] to four arrays (N, H/2 or H/4, W/2 or W/4, 32 or 64), not
+        trainable, with a gradient by the images.
+    """
+    path = SHIPPED / f"{name}.npz"
+    if not path.exists():
+        raise ValueError(f"name must be one of a shipped classifier. Received: name={name!r}")
+    images = keras.Input((None, None, 3))
+    model = keras.Model(images, _trunk(images), name=f"maps_of_{name}")
+    with np.load(path, allow_pickle=False) as arrays:
+        names = [f"arr_{number}" for number in range(len(model.get_weights()))]
+        model.set_weights([arrays[each].astype(np.float32) for each in names])
+    model.trainable = False
+    return model
 
 
 def pack(model: keras.Model, dataset: Dataset, path: Path) -> None:

@@ -3,7 +3,8 @@
 import io
 import math
 import os
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,60 @@ def save_grid(
     data = png(grid(scale), scale)
     if max_bytes is not None and len(data) > max_bytes:
         data = _small(grid, png, scale, max_bytes, shrink)
+    files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
+
+
+def save_columns(
+    path: str | os.PathLike,
+    columns: Mapping[str, np.ndarray],
+    width: int = 900,
+    max_bytes: int = MAX_PICTURE_BYTES,
+) -> None:
+    """Writes images side by side as a PNG, a column for each name, which stands above it.
+
+    Args:
+      path: the file; its folder is made if need be.
+      columns: name → (N, height, width, channels), all of one N and size, uint8 or floats in [−1, 1]; gray
+        ones may stand beside RGB.
+      width: pixels, aimed at, by repeating each pixel.
+      max_bytes: of the file: it is enlarged less, or has fewer colors, if it would be larger.
+
+    Raises:
+      ValueError: without columns, or for columns of different sizes.
+      UserError: if the file cannot be written.
+    """
+    parts = [to_uint8(images) for images in columns.values()]
+    if len({part.shape[:3] for part in parts}) != 1:
+        raise ValueError(
+            "columns must be one or more, of one number and size of images. "
+            f"Received: {[part.shape for part in parts]}"
+        )
+    if len({part.shape[-1] for part in parts}) > 1:
+        parts = [np.broadcast_to(part, (*part.shape[:3], 3)) for part in parts]
+    rows = np.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])
+    font = ImageFont.load_default(size=13)
+    scale = max(1, round(width / (len(parts) * parts[0].shape[2])))
+
+    def png(scale: int, colors: int | None) -> bytes:
+        body = to_pillow(tile(rows, len(parts), 2, scale=scale)).convert("RGB")
+        side = (parts[0].shape[2] + 2) * scale
+        names = [textwrap.wrap(name, max(8, side // 8)) or [""] for name in columns]
+        top = 18 * max(map(len, names)) + 4
+        sheet = Image.new("RGB", (body.width, top + body.height), "white")
+        sheet.paste(body, (0, top))
+        draw = ImageDraw.Draw(sheet)
+        for number, lines in enumerate(names):
+            place = (number * side + side / 2, top - 4)
+            draw.text(place, "\n".join(lines), "black", font, anchor="md", align="center")
+        if colors is not None:
+            sheet = sheet.quantize(colors, dither=Image.Dither.NONE)
+        return encode(sheet, "PNG", optimize=True)
+
+    tries = [(scale, None), (scale, 256), *((s, 256) for s in range(scale - 1, 0, -1))]
+    for enlarged, colors in tries:
+        data = png(enlarged, colors)
+        if len(data) <= max_bytes:
+            break
     files.write_whole(Path(path), lambda temporary: temporary.write_bytes(data))
 
 

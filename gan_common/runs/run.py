@@ -27,12 +27,12 @@ import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gan_common import files, plotting
-from gan_common.data import Dataset
+from gan_common.data import Listing
 from gan_common.doctor import Finding
 from gan_common.errors import UserError
 from gan_common.runs import lock
@@ -43,6 +43,26 @@ TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
 SAMPLE_BYTES = 200_000  # of a sample grid, from which on it is enlarged less and has fewer colors
 FOLDERS = ("checkpoints", "samples", "tensorboard")
 IMAGES = "images.json"  # see `gan_common.runs.images`
+
+
+class Described(Protocol):
+    """What a run's folder says of the images that are trained on; a `data.Dataset` does.
+
+    Attributes:
+        image_shape: (height, width, channels).
+        class_names: one per label.
+        x_train: the images.
+        listing: of a folder, which images these are; else None.
+    """
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]: ...
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+    @property
+    def x_train(self) -> Any: ...
+    @property
+    def listing(self) -> Listing | None: ...
 
 
 class Run:
@@ -56,7 +76,7 @@ class Run:
         self._logged: int | None = None  # rows so far, likewise
 
     @classmethod
-    def create(cls, config: dict, run_dir: str | None, package: str, dataset: Dataset) -> "Run":
+    def create(cls, config: dict, run_dir: str | None, package: str, dataset: Described) -> "Run":
         """Make the folder of a new run; write its configuration and what it is trained on.
 
         Raises:
@@ -329,14 +349,15 @@ def is_shown(number: int, limit: int) -> bool:
 
 
 def _numbered(config: Mapping, package: str) -> Path:
-    """Make the first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet.
+    """Make the first folder runs/PACKAGE/DATASET-PRESET-NUMBER that is not there yet; not all have presets.
 
     Of two trainings that begin at once, one gets the next number.
     """
     path = config["dataset"].removeprefix("folder:").strip("/")
     stem = "".join(c if c.isascii() and c.isalnum() else "-" for c in path)[-40:]
+    stem = "-".join(filter(None, (stem, config.get("preset"))))
     for number in itertools.count(1):
-        folder = Path("runs") / package / f"{stem}-{config['preset']}-{number}"
+        folder = Path("runs", *package.split(".")) / f"{stem}-{number}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir(parents=True)
             break

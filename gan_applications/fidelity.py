@@ -1,0 +1,101 @@
+"""How near images come to their truth: pixel by pixel, in structure, in features."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gan_applications.running import Measure
+from gan_common.metrics import features, frechet_distance
+
+CHUNK = 64  # images that are compared at a time
+SHIPPED = "openmoji"  # the classifier by whose features is measured
+FLAT = 1e-6  # added to a feature vector's length before it is divided by
+
+
+def psnr(images: np.ndarray, truth: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB, of each uint8 image (N, H, W, C), and the mean of these."""
+    errors = (images.astype(np.float32) - truth.astype(np.float32)) ** 2
+    return float(np.mean(10 * np.log10(255**2 / np.maximum(errors.mean(axis=(1, 2, 3)), 1e-2))))
+
+
+def l1(images: np.ndarray, truth: np.ndarray) -> float:
+    """Mean absolute difference, as a share of the range from black to white."""
+    return float(np.mean(np.abs(images.astype(np.float32) - truth.astype(np.float32))) / 255)
+
+
+def ssim(images: np.ndarray, truth: np.ndarray) -> float:
+    """Mean structural similarity (Wang et al. 2004), 1 for the same image."""
+    return float(np.mean(tf.image.ssim(tf.constant(images), tf.constant(truth), 255).numpy()))
+
+
+@functools.cache
+def maps(name: str = SHIPPED) -> keras.Model:
+    """A shipped classifier's layers: see `gan_common.metrics.features.shipped_maps`."""
+    return features.shipped_maps(name)
+
+
+def map_distance(first: Sequence[Any], second: Sequence[Any]) -> tf.Tensor:
+    """Distance (N,) of images by the maps of a network: LPIPS without learned weights.
+
+    At each position the vectors of features are scaled to length 1; the squared distance of these is averaged
+    over positions and over layers.
+
+    Source: Zhang et al. 2018 (1801.03924), equation 1 with w = 1.
+    """
+    layers = []
+    for a, b in zip(first, second, strict=True):
+        a, b = (each / (tf.norm(each, axis=-1, keepdims=True) + FLAT) for each in (a, b))
+        layers.append(tf.reduce_mean(tf.reduce_sum((a - b) ** 2, axis=-1), axis=(1, 2)))
+    return tf.add_n(layers) / len(layers)
+
+
+def feature_distance(images: np.ndarray, truth: np.ndarray, name: str = SHIPPED) -> float:
+    """The mean `map_distance` of uint8 images (N, H, W, 3) from their truth; 0 for the same images."""
+    found = []
+    for start in range(0, len(images), CHUNK):
+        part = slice(start, start + CHUNK)
+        a, b = (maps(name)(tf.cast(each[part], tf.float32)) for each in (images, truth))
+        found.append(map_distance(a, b).numpy())
+    return float(np.mean(np.concatenate(found)))
+
+
+def fid(images: np.ndarray, truth: np.ndarray, name: str = SHIPPED) -> float:
+    """Fréchet distance of two sets of uint8 images, by the means of the last layer's maps."""
+    found = []
+    for each in (images, truth):
+        parts = [
+            maps(name)(tf.cast(each[start : start + CHUNK], tf.float32))[-1]
+            for start in range(0, len(each), CHUNK)
+        ]
+        found.append(np.concatenate([tf.reduce_mean(part, axis=(1, 2)).numpy() for part in parts]))
+    return frechet_distance(*found)
+
+
+MEASURES = {
+    "psnr": (psnr, "higher"),
+    "l1": (l1, "lower"),
+    "ssim": (ssim, "higher"),
+    "feature_distance": (feature_distance, "lower"),
+    "fid": (fid, "lower"),
+}
+
+
+def measures(
+    names: Sequence[str],
+    images: np.ndarray,
+    truth: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+) -> dict[str, Measure]:
+    """Measures by name, of images and of what baselines make in their place."""
+    return {
+        name: Measure(
+            function(images, truth),
+            better,
+            {baseline: function(made, truth) for baseline, made in baselines.items()},
+        )
+        for name, (function, better) in ((name, MEASURES[name]) for name in names)
+    }
