@@ -75,7 +75,7 @@ def fid(images: np.ndarray, truth: np.ndarray, name: str = SHIPPED) -> float:
     return frechet_distance(*found)
 
 
-MEASURES = {
+MEASURES: dict[str, tuple[Any, str]] = {
     "psnr": (psnr, "higher"),
     "l1": (l1, "lower"),
     "ssim": (ssim, "higher"),
@@ -84,18 +84,29 @@ MEASURES = {
 }
 
 
+BY_FEATURES = ("feature_distance", "fid")
+
+
 def measures(
     names: Sequence[str],
     images: np.ndarray,
     truth: np.ndarray,
     baselines: Mapping[str, np.ndarray],
+    by: str = SHIPPED,
 ) -> dict[str, Measure]:
-    """Measures by name, of images and of what baselines make in their place."""
-    return {
-        name: Measure(
-            function(images, truth),
-            better,
-            {baseline: function(made, truth) for baseline, made in baselines.items()},
-        )
-        for name, (function, better) in ((name, MEASURES[name]) for name in names)
-    }
+    """Measures of images, and of what baselines make in their place.
+
+    Args:
+        names: of `MEASURES`.
+        images, truth: uint8 (N, H, W, C), row by row the same thing.
+        baselines: name → images in their place.
+        by: whose features are compared.
+    """
+    told = {}
+    for name in names:
+        function, better = MEASURES[name]
+        if name in BY_FEATURES:
+            function = functools.partial(function, name=by)
+        beside = {baseline: function(made, truth) for baseline, made in baselines.items()}
+        told[name] = Measure(function(images, truth), better, beside)
+    return told

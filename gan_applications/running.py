@@ -31,7 +31,7 @@ MINUTES = 30.0  # of training, where neither --max_minutes nor --steps is typed
 LEAST_SAMPLE, LEAST_SAVE = 100, 500  # steps from one grid, or checkpoint, to the next
 # What a run that is over is asked with, and what may be typed beside.
 USES = ("apply", "say")
-BESIDE_USE = ("run_dir", "out")
+BESIDE_USE = ("run_dir", "out", "side")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +158,9 @@ def _read(config_class: type[Config], argv: Sequence[str], usage: str) -> tuple[
     if used := [name for name in USES if name in given]:
         if more := set(given) - {*used, *BESIDE_USE}:
             raise UserError(f"--{used[0]} asks a trained run and takes no --{sorted(more)[0]}")
-        return given, cli.saved(config_class, given.get("run_dir"))
+        config = cli.saved(config_class, given.get("run_dir"))
+        side = {"side": given["side"]} if "side" in given else {}
+        return given, dataclasses.replace(config, **side)
     if "out" in given:
         raise UserError("--out belongs to --apply and --say; a run's folder is --run_dir")
     if "resume" in given:
