@@ -3,6 +3,6 @@
     pix2pix   from a drawing to a picture, learned from pairs (Isola et al. 2017)
     srgan     four times as large, with details that look real (Ledig et al. 2017)
 
-What they share: `running` (flags, the run's folder, going on, applying), `players` (optimizers, a step's
-numbers), `pairs` (data), `fidelity` (an image against its truth).  None imports another.
+What they share: `running` (flags, the run's folder, going on), `applying` (a trained run, asked), `players`
+(optimizers, a step's numbers), `pairs` (data), `fidelity` (an image against its truth).
 """

@@ -41,7 +41,7 @@ class Config(running.Applied):
 
     dataset: str = flag(KINDS[0], f"{', '.join(KINDS)}, or pairs (with --inputs and --targets)")
     image_size: int = flag(64, "height and width in pixels", lower=16, upper=512)
-    batch_size: int = flag(16, "pairs in a step", lower=2)
+    batch_size: int = flag(8, "pairs in a step", lower=2)
     inputs: str | None = flag(None, "your own pairs: folder of the inputs", on_resume=True)
     targets: str | None = flag(
         None, "and of what should come of them, under equal names", on_resume=True

@@ -57,6 +57,9 @@ from gan_common.terms import Terms
 
 LEAK = 0.2
 DROPOUT = 0.5
+RATE = (
+    1e-3  # of the generators; the paper's 2e-4 is for ten times as many steps as half an hour has
+)
 CHUNK = 64  # images that are drawn at a time
 SHOWN = 10  # rows of the figure
 NORMAL = keras.initializers.RandomNormal  # of standard deviation 0.02, section 6.2
@@ -65,7 +68,8 @@ NORMAL = keras.initializers.RandomNormal  # of standard deviation 0.02, section 
 def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
     """The U-Net (section 3.2.1): (size, size, channels) → (size, size, 3) in [−1, 1].
 
-    Each floor halves the sides, down to 2×2, and on the way up each meets what its floor saw on the way down.
+    Each floor halves the sides, down to 2×2, and on the way up each meets what its floor saw on the way down;
+    so does the ground floor, which the paper's has not: strokes of a pixel stay as they are.
     """
     inputs = keras.Input((size, size, channels))
     floors = size.bit_length() - 2  # 64 → 5
@@ -83,7 +87,9 @@ def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
         if floor >= floors - 3:  # CD: the two floors above the lowest
             x = layers.Dropout(DROPOUT)(x)
         x = layers.ReLU()(layers.Concatenate()([x, seen[floor]]) if skips else x)
-    x = Conv2DTranspose(3, 4, 2, "same", activation="tanh", kernel_initializer=NORMAL(0.02))(x)
+    x = Conv2DTranspose(width, 4, 2, "same", kernel_initializer=NORMAL(0.02))(x)
+    x = layers.ReLU()(layers.Concatenate()([x, inputs]) if skips else x)
+    x = Conv2D(3, 3, 1, "same", activation="tanh", kernel_initializer=NORMAL(0.02))(x)
     return keras.Model(inputs, x, name="generator")
 
 
@@ -143,8 +149,8 @@ class Pix2Pix:
         self.discriminator = discriminator(size, seen, config.width, config.tricks)
         self.players = {
             "discriminator": Player(self.discriminator),
-            "generator": Player(self.generator),
-            "l1_alone": Player(alone),
+            "generator": Player(self.generator, rate=RATE),
+            "l1_alone": Player(alone, rate=RATE),
         }
         d, g, _ = (player.trainable for player in self.players.values())
         self.terms = Terms(config.tricks, g, d, (size, size, seen), config.batch_size)

@@ -10,7 +10,7 @@ Importing this module imports no TensorFlow: a mistyped flag is answered at once
 
 import dataclasses
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -20,7 +20,6 @@ import numpy as np
 from gan_common import catalogue, cli, data, files, plotting
 from gan_common.catalogue import APPLICATIONS
 from gan_common.cli import flag, length
-from gan_common.data.found import find_images
 from gan_common.errors import UserError
 from gan_common.runs.run import Described, Run
 
@@ -146,7 +145,9 @@ def run(
         if given.get("tricks") == ("help",):
             return catalogue.tell(APPLICATIONS)
         if any(name in given for name in USES):
-            return use(given, config, make)
+            from gan_applications import applying
+
+            return applying.use(given, config, make)
         return train(config, load, make, typed=given if "resume" in given else ())
 
     cli.run(main, argv)
@@ -323,68 +324,3 @@ def report(config: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
         "seed": config.seed,
     }
     return named | {name: summary[name] for name in ("seconds", "steps", "measures", "machine")}
-
-
-# ------------------------------------------------------------------------------- a trained run
-
-
-def restored(run_dir: str | Path, config: Any, make: Callable) -> Any:
-    """The system of a run with its newest weights.
-
-    Raises:
-        UserError: there is no run, or no sound checkpoint in it.
-    """
-    from gan_common.runs import checkpoints
-
-    run = Run(Path(run_dir))
-    shape, names = run.dataset_facts()
-    system = built(config, shape, names, make)
-    checkpoints.load(run, variables_of(system))
-    return system
-
-
-def use(given: Mapping[str, Any], config: Any, make: Callable) -> int:
-    """Apply a trained run to a person's images, or have it draw a sentence; the exit status.
-
-    The system's `apply` takes paths of images and yields (path, uint8 image) of those that can be read; `say`
-    takes a sentence and returns uint8 images (N, H, W, C).
-    """
-    from gan_common.cli.writers import is_folder
-
-    names = find_images([given["apply"]])[0] if "apply" in given else []
-    run_dir = Path(given["run_dir"])
-    default = run_dir / ("applied" if names else "said.png")
-    out = Path(given.get("out") or default)
-    if "out" in given and is_folder(str(out)) != bool(names):
-        what = "images go into a folder" if names else "one grid is drawn: name a .png file"
-        raise UserError(f"--out {str(out)!r}: {what}")
-    system = restored(run_dir, config, make)
-    if names:
-        count = write_images(out, system.apply(names))
-        print(f"{out}: {count} {'image' if count == 1 else 'images'}")
-    else:
-        plotting.save_grid(out, system.say(given["say"]))
-        print(out)
-    return 0
-
-
-def write_images(folder: Path, images: Iterable[tuple[str, np.ndarray]]) -> int:
-    """Write each (path of its input, uint8 image) as FOLDER/NAME.png; how many these are."""
-    from gan_common.plotting.grids import encode, to_pillow
-
-    written: set[str] = set()
-    for path, image in images:
-        name = next(n for n in _numbered(Path(path).stem) if n not in written)
-        written.add(name)
-        png = encode(to_pillow(image), "PNG")
-        files.write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=png))
-    return len(written)
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    """The name, and for others of that name in other folders NAME-2 and on."""
-    yield stem
-    number = 2
-    while True:
-        yield f"{stem}-{number}"
-        number += 1

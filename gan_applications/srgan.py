@@ -34,8 +34,8 @@ class Config(running.Applied):
     image_size: int | None = flag(
         None, "height and width of the large images (default: 64, cifar10: 32)", lower=32, upper=256
     )
-    batch_size: int = flag(16, "images in a step", lower=2)
-    width: int = flag(32, "filters of the residual net", lower=1)
+    batch_size: int = flag(8, "images in a step", lower=2)
+    width: int = flag(32, "filters of the residual net", lower=2)
     blocks: int = flag(6, "of two convolutions each, around which a skip connection leads", lower=1)
     mse_share: float = flag(0.5, "of the run in which pixels are learned", lower=0.05, upper=0.95)
     content: str = flag(
@@ -86,10 +86,10 @@ def enlarger(size: int | None, width: int, blocks: int) -> keras.Model:
         y = layers.PReLU(shared_axes=[1, 2])(Conv2D(width, 3, padding="same")(x))
         x = layers.Add()([x, Conv2D(width, 3, padding="same")(y)])
     x = layers.Add()([first, Conv2D(width, 3, padding="same")(x)])
-    for _ in range(2):  # size → 2 size → 4 size
-        x = tricks.PixelShuffle(2)(Conv2D(4 * width, 3, padding="same")(x))
+    for filters in (width, width // 2):  # size → 2 size → 4 size
+        x = tricks.PixelShuffle(2)(Conv2D(4 * filters, 3, padding="same")(x))
         x = layers.PReLU(shared_axes=[1, 2])(x)
-    x = Conv2D(3, 5, padding="same", kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01))(
+    x = Conv2D(3, 3, padding="same", kernel_initializer=keras.initializers.RandomNormal(0.0, 0.01))(
         x
     )
     large = layers.UpSampling2D(SCALE, interpolation="bicubic")(inputs)
@@ -140,7 +140,7 @@ class SRGAN:
         by_pixels, generator = (
             enlarger(size // SCALE, config.width, config.blocks) for _ in range(2)
         )
-        self.discriminator = discriminator(size, max(1, config.width // 2), config.tricks)
+        self.discriminator = discriminator(size, config.width // 2, config.tricks)
         self.players = {
             "discriminator": Player(self.discriminator, rate=2e-4),
             "generator": Player(generator, rate=2e-4),
