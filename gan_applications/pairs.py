@@ -112,15 +112,15 @@ def _of_emoji(dataset: str, size: int) -> Pairs:
             rows.get(one.code.replace(FROM, TO), -1) if FROM in one.code else -1 for one in emoji
         ]
         chosen = np.array(dark) >= 0
-        inputs, targets = images, images[dark]
+        make, targets = np.asarray, images[dark]
     else:
         colorful = np.ptp(images.astype(np.int16), axis=-1).mean(axis=(1, 2)) > COLORLESS
         chosen = colorful & np.array([not one.skin_tone for one in emoji])
         make = {"lines": lines, "edges": edges, "hole": hole}[dataset.partition(":")[2]]
-        inputs, targets = make(images), images
+        targets = images
     train, test = train[chosen[train]], test[chosen[test]]
     names = tuple(emoji[row].name for row in test)
-    parts = inputs[train], targets[train], inputs[test], targets[test]
+    parts = make(images[train]), targets[train], make(images[test]), targets[test]
     return Pairs(*parts, names=names, credit=openmoji.CREDIT)
 
 

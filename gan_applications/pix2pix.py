@@ -51,8 +51,9 @@ from gan_common import data, losses, tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import REAL_LABEL
 from gan_common.data import found
-from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
+from gan_common.kernels.convolutions import Conv2D
 from gan_common.kernels.normalization import BatchNormalization
+from gan_common.kernels.upsampling import UpsampleConv2D
 from gan_common.terms import Terms
 
 LEAK = 0.2
@@ -69,7 +70,8 @@ def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
     """The U-Net (section 3.2.1): (size, size, channels) → (size, size, 3) in [−1, 1].
 
     Each floor halves the sides, down to 2×2, and on the way up each meets what its floor saw on the way down;
-    so does the ground floor, which the paper's has not: strokes of a pixel stay as they are.
+    so does the ground floor, which the paper's has not: strokes of a pixel stay as they are.  Upsampling is
+    nearest and a convolution (section 2.4.7): the paper's transposed ones left a checkerboard in flat colors.
     """
     inputs = keras.Input((size, size, channels))
     floors = size.bit_length() - 2  # 64 → 5
@@ -82,12 +84,12 @@ def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
         x = layers.LeakyReLU(LEAK)(x)
         seen.append(x)
     for floor in reversed(range(floors - 1)):
-        x = Conv2DTranspose(filters[floor], 4, 2, "same", kernel_initializer=NORMAL(0.02))(x)
+        x = UpsampleConv2D(filters[floor], 3, kernel_initializer=NORMAL(0.02))(x)
         x = BatchNormalization()(x)
         if floor >= floors - 3:  # CD: the two floors above the lowest
             x = layers.Dropout(DROPOUT)(x)
         x = layers.ReLU()(layers.Concatenate()([x, seen[floor]]) if skips else x)
-    x = Conv2DTranspose(width, 4, 2, "same", kernel_initializer=NORMAL(0.02))(x)
+    x = UpsampleConv2D(width, 3, kernel_initializer=NORMAL(0.02))(x)
     x = layers.ReLU()(layers.Concatenate()([x, inputs]) if skips else x)
     x = Conv2D(3, 3, 1, "same", activation="tanh", kernel_initializer=NORMAL(0.02))(x)
     return keras.Model(inputs, x, name="generator")

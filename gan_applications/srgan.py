@@ -10,8 +10,10 @@ goes on with the perceptual loss: squared differences in the features of a pretr
 against a D that tells enlarged images from real ones.  It loses pixels' accuracy and wins sharpness, as
 published: on Set5, four times as large, SRResNet has 32.1 dB, SRGAN 29.4 dB, bicubic enlarging 28.4 dB.
 
-The features that are learned from are those of the classifier of CIFAR-10 (for CIFAR-10: of openmoji), and
-what is measured are another's, so that no measure is what was trained for.
+Beside the features the pixels' absolute differences count, as in ESRGAN (Wang et al. 2018, 1809.00219): a
+ground that is a shade too gray is hardly seen in features.  The features that are learned from are those of
+the classifier of CIFAR-10 (for CIFAR-10: of openmoji), and what is measured are another's, so that no measure
+is what was trained for.
 
 Source: Ledig et al. 2017 (1609.04802); without batch norm, after Lim et al. 2017 (1707.02921).
 """
@@ -40,6 +42,9 @@ class Config(running.Applied):
     mse_share: float = flag(0.5, "of the run in which pixels are learned", lower=0.05, upper=0.95)
     content: str = flag(
         "features", "what is compared while the game is on", choices=("features", "pixels")
+    )
+    pixel_weight: float = flag(
+        1.0, "of the absolute differences of pixels beside the features; 0 in the paper", lower=0
     )
     game_weight: float = flag(1e-2, "of the game beside the content; 0 leaves it out", lower=0)
     side: int = flag(
@@ -214,7 +219,10 @@ class SRGAN:
             critic = lambda images: self.discriminator(images, training=True)  # noqa: E731
             d_loss = d_game + self.terms.penalty(critic, *seen, seed)
             mse = tf.reduce_mean(tf.square(large - made))
-            content = content_loss(self.maps, made, large) if config.content == "features" else mse
+            content = mse
+            if config.content == "features":
+                content = content_loss(self.maps, made, large)
+                content += config.pixel_weight * tf.reduce_mean(tf.abs(large - made))
             g_game = losses.generator_loss(self.loss, fake)
             g_loss = content + config.game_weight * g_game
         # Both gradients are those at the weights before the step.

@@ -15,7 +15,7 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
     """Train with `python -m PACKAGE.train`, unless that is done; what the run's summary says.
 
     Args:
-        package: `keras_dcgan` or `ssgan_tf`.
+        package: `keras_dcgan` or `ssgan_tf`; or a system of its own, `gan_applications.NAME`.
         folder: of the run.  One that was interrupted goes on where it stopped.
         flags: of a new run, name → value; None is left out, True is given without a value.
         measured: the entry of the summary by which a finished run is known.
@@ -33,7 +33,8 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
             for name, value in flags.items()
             if value is not None
         ]
-        if subprocess.run([sys.executable, "-m", f"{package}.train", *words]).returncode:
+        module = package if "." in package else f"{package}.train"
+        if subprocess.run([sys.executable, "-m", module, *words]).returncode:
             raise UserError(f"{folder}: the training did not end; its message is above")
     return {k: v for k, v in runs.read_summary(folder).items() if k != "versions"}
 

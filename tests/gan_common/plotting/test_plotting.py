@@ -166,6 +166,20 @@ def test_a_small_file_is_first_enlarged_less_then_of_fewer_colors_and_never_shru
         assert np.abs(shown - plotting.tile(images)).mean() < 30
 
 
+def test_columns_stand_side_by_side_under_their_names(tmp_path):
+    red, gray = np.zeros((2, 8, 8, 3), np.uint8), np.full((2, 8, 8, 1), 90, np.uint8)
+    red[..., 0] = 250
+    plotting.save_columns(tmp_path / "it.png", {"red": red, "a long name": gray}, width=160)
+    with Image.open(tmp_path / "it.png") as image:
+        pixels = np.asarray(image.convert("RGB"))
+    height, width = pixels.shape[:2]
+    assert pixels[height - 20, width // 4].tolist() == [250, 0, 0]
+    assert pixels[height - 20, 3 * width // 4].tolist() == [90, 90, 90]
+    assert height > width  # the names are above
+    with pytest.raises(ValueError, match="one number and size"):
+        plotting.save_columns(tmp_path / "it.png", {"red": red, "one": gray[:1]})
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "grid.png"
     plotting.save_grid(path, solid(1))
