@@ -112,14 +112,14 @@ def _of_emoji(dataset: str, size: int) -> Pairs:
             rows.get(one.code.replace(FROM, TO), -1) if FROM in one.code else -1 for one in emoji
         ]
         chosen = np.array(dark) >= 0
-        make, targets = np.asarray, images[dark]
+        targets = images[dark]
     else:
         colorful = np.ptp(images.astype(np.int16), axis=-1).mean(axis=(1, 2)) > COLORLESS
         chosen = colorful & np.array([not one.skin_tone for one in emoji])
-        make = {"lines": lines, "edges": edges, "hole": hole}[dataset.partition(":")[2]]
         targets = images
     train, test = train[chosen[train]], test[chosen[test]]
     names = tuple(emoji[row].name for row in test)
+    make = DRAWN.get(dataset, lambda images: images)
     parts = make(images[train]), targets[train], make(images[test]), targets[test]
     return Pairs(*parts, names=names, credit=openmoji.CREDIT)
 
@@ -150,6 +150,9 @@ def hole(images: np.ndarray) -> np.ndarray:
         one[top : top + side, left : left + side] = 255
     return np.concatenate([np.where(mask > 0, np.uint8(128), images), mask], axis=-1)
 
+
+# What makes the inputs of a data set of its targets.
+DRAWN = {"openmoji:lines": lines, "openmoji:edges": edges, "openmoji:hole": hole}
 
 # ------------------------------------------------------------------------------- a person's own
 
@@ -228,10 +231,9 @@ def as_inputs(images: np.ndarray, dataset: str) -> np.ndarray:
 
     Where strokes or edges go in, a gray image is taken for a drawing; one in color is drawn first.
     """
-    make = {"openmoji:lines": lines, "openmoji:edges": edges, "openmoji:hole": hole}.get(dataset)
-    if make is None:
+    if dataset not in DRAWN:
         return images
-    made = make(images)
+    made = DRAWN[dataset](images)
     if dataset == "openmoji:hole":
         return made
     gray = np.ptp(images.astype(np.int16), axis=-1).max(axis=(1, 2)) <= GRAY

@@ -195,7 +195,8 @@ class SRGAN:
 
     @tf.function
     def _game_step(self, small: tf.Tensor, large: tf.Tensor, done: tf.Tensor) -> dict:
-        return self.learn(*self._ready(small, large, done), done)
+        small, large, seed = self._ready(small, large, done)
+        return self.learn(small, large, seed, done)
 
     def learn_pixels(self, small: tf.Tensor, large: tf.Tensor) -> dict[str, tf.Tensor]:
         """Equation 4: the squared difference of pixels.  The game's numbers are 0."""
@@ -212,12 +213,12 @@ class SRGAN:
         config, (d, g, _) = self.config, self.players.values()
         with tf.GradientTape(persistent=True) as tape:
             made = g.networks[0](small, training=True)
-            seen = [self.terms.shown(images, seed, done) for images in (large, made)]
-            real, fake = (self.discriminator(images, training=True) for images in seen)
+            shown = [self.terms.shown(images, seed, done) for images in (large, made)]
+            real, fake = (self.discriminator(images, training=True) for images in shown)
             flipped = self.terms.flipped(real, fake, seed)
             d_game = losses.discriminator_loss(self.loss, *flipped, real_label=self.real_label)
             critic = lambda images: self.discriminator(images, training=True)  # noqa: E731
-            d_loss = d_game + self.terms.penalty(critic, *seen, seed)
+            d_loss = d_game + self.terms.penalty(critic, shown[0], shown[1], seed)
             mse = tf.reduce_mean(tf.square(large - made))
             content = mse
             if config.content == "features":
@@ -291,7 +292,7 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 (N, H, W, 3) → (N, size, size, 3) by Pillow's bicubic filter, which smooths where it shrinks."""
     made = np.empty((len(images), size, size, 3), np.uint8)
     for row, image in zip(made, images, strict=True):
-        row[:] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+        row[:] = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
     return made
 
 
