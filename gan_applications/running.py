@@ -291,6 +291,7 @@ def _sum_up(run: Run, recorder: Any, system: Any, given: Any, config: Any) -> No
     """Measure, draw, write summary.json and --json, and say where everything lies."""
     from gan_common.cli.command import when_interrupted
     from gan_common.kernels import machine
+    from gan_common.runs import card
 
     run.summarize(**recorder.totals(), seed=config.seed, machine=machine.description())
     gif, curves = recorder.draw_pictures()
@@ -312,6 +313,7 @@ def _sum_up(run: Run, recorder: Any, system: Any, given: Any, config: Any) -> No
             print(f"{name:<22}{one.value:.4g}   ({one.better} is better; {beside})")
         if config.json:
             files.write_json(Path(config.json), report(config, run.summary()))
+    lines["card"] = card.write(run)
     for name, path in lines.items():
         print(f"{name:<11}{path}")
 

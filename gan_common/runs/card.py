@@ -101,8 +101,9 @@ def title(run: Run) -> str:
 
 
 def _title(config: Mapping[str, Any]) -> str:
-    kind = "baseline" if config.get("baseline") else config.get("preset")
-    return f"# {config.get('package')}: {kind} on {_text(config.get('dataset'))}"
+    package, _, system = str(config.get("package")).partition(".")
+    kind = "baseline" if config.get("baseline") else config.get("preset", system)
+    return f"# {package}: {kind} on {_text(config.get('dataset'))}"
 
 
 def _facts(run: Run, config: Mapping[str, Any]) -> str:
@@ -112,14 +113,19 @@ def _facts(run: Run, config: Mapping[str, Any]) -> str:
     classes = f"{len(names)} classes ({_list(names)})" if len(names) > 1 else "no classes"
     labels = f"; {summary['labels']:,} labels" if "labels" in summary else ""
     versions = ", ".join(f"{name} {of}" for name, of in summary.get("versions", {}).items())
+    chosen = ", ".join(config.get("tricks", ())) or "none"
     rows = {
         "data": f"{_text(config.get('dataset'))}: {pictures}{height}×{width}×{channels}, {classes}{labels}",
-        "preset": f"{config.get('preset')}, tricks: {', '.join(config.get('tricks', ())) or 'none'}",
+        **(
+            {"preset": f"{config['preset']}, tricks: {chosen}"}
+            if "preset" in config
+            else {"tricks": chosen}
+        ),
         "seed": config.get("seed"),
         "steps": f"{summary.get('steps', 0):,} of {config.get('batch_size')} images",
         "time": _time(summary),
         "machine": summary.get("machine", "not known"),
-        "precision": config.get("precision"),
+        "precision": config.get("precision", "float32"),
         "versions": versions or "not known",
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])
@@ -133,6 +139,8 @@ def _time(summary: Mapping[str, Any]) -> str:
 
 def _measures(run: Run) -> str:
     summary = run.summary()
+    if "measures" in summary:  # of a system of gan_applications
+        return "\n".join(["## Measures", "", *_beside_baselines(summary["measures"])])
     rows = []
     for name, (title, better) in {**MEASURES, **MORE_MEASURES}.items():
         if summary.get(name) is not None:  # a file's null is a number that was not finite
@@ -158,12 +166,23 @@ def _measures(run: Run) -> str:
     return "\n".join(lines)
 
 
+def _beside_baselines(measures: Mapping[str, Any]) -> list[str]:
+    """A table of measures that have baselines of their own."""
+    rows = ["| | this run | baselines | better |", "|---|---|---|---|"]
+    for name, one in measures.items():
+        beside = ", ".join(f"{of} {_number(value)}" for of, value in one["baselines"].items())
+        rows.append(f"| {name} | {_number(one['value'])} | {beside} | {one['better']} |")
+    return rows
+
+
 def _number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _loading(run: Run, config: Mapping[str, Any]) -> str:
     package = config.get("package")
+    if "preset" not in config:
+        return f"## How to use it\n\n`python -m {package} --run_dir {_path(run)}`; `--help` says with what."
     if config.get("baseline"):
         return (
             "## How to load it\n\nA baseline has no generator; "

@@ -84,6 +84,11 @@ def test_what_a_run_leaves(place):
     with Image.open(place / "whole" / "figure.png") as figure:
         assert figure.width > 6 * 16
     assert {"curves.png", "samples.gif", "summary.json"} <= set(os.listdir(place / "whole"))
+    card = (place / "whole" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith("# gan_applications: pix2pix on pairs")
+    assert "| l1 | " in card
+    assert "## How to use it\n\n`python -m gan_applications.pix2pix --run_dir " in card
+    assert "Yours: say here whose images they are" in card
 
 
 def test_a_trained_run_is_applied(place, capsys):
