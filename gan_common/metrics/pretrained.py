@@ -38,10 +38,22 @@ def backbone(images: Any, path: Path) -> Any:
     Raises:
         OSError, KeyError, ValueError: the file is not what it should be.
     """
+    return layers.GlobalAveragePooling2D()(maps(images, path)[-1])
+
+
+def maps(images: Any, path: Path) -> list:
+    """What each of the three blocks puts out, (N, H, W, 64), then 128 maps of half the size, then 256.
+
+    Args:
+        images, path: as of `backbone`.
+
+    Raises:
+        OSError, KeyError, ValueError: the file is not what it should be.
+    """
     x = layers.Concatenate()([images] * 3) if images.shape[-1] == 1 else images
     red, green, blue = (x[..., i : i + 1] - MEAN[i] for i in range(3))
     x = layers.Concatenate()([blue, green, red])
-    convolutions = []
+    convolutions, found = [], []
     for block, (filters, count) in enumerate(BLOCKS):
         if block:
             x = layers.MaxPooling2D(padding="same")(x)
@@ -51,7 +63,8 @@ def backbone(images: Any, path: Path) -> Any:
                 (f"block{block + 1}/layers/conv2d{f'_{number}' * bool(number)}", layer)
             )
             x = layer(x)
+        found.append(x)
     with h5py.File(path, "r") as file:
         for name, layer in convolutions:
             layer.set_weights([file[f"{name}/vars/{i}"][()] for i in range(2)])
-    return layers.GlobalAveragePooling2D()(x)
+    return found

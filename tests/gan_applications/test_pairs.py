@@ -113,8 +113,9 @@ def test_fidelity_by_hand():
     a, b = [tf.constant([[[[3.0, 4.0]]]])], [tf.constant([[[[0.0, 2.0]]]])]
     assert fidelity.map_distance(a, b).numpy() == pytest.approx([0.6**2 + 0.2**2], rel=1e-4)
     noise = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
-    told = fidelity.measures(tuple(fidelity.MEASURES), truth, truth, {"noise": noise}, "cifar10")
-    for name in ("l1", "feature_distance", "fid"):
+    names = ("l1", "ssim", "feature_distance", "fid")
+    told = fidelity.measures(names, truth, truth, {"noise": noise}, "cifar10")
+    for name in set(told) - {"ssim"}:
         assert told[name].value == pytest.approx(0, abs=1e-5)
         assert told[name].baselines["noise"] > 0.05
     assert told["ssim"].value == pytest.approx(1)
