@@ -163,18 +163,18 @@ def save_columns(
     if len({part.shape[-1] for part in parts}) > 1:
         parts = [np.broadcast_to(part, (*part.shape[:3], 3)) for part in parts]
     rows = np.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:])
-    font = ImageFont.load_default(size=13)
+    headings = [fonts.for_label(name) for name in columns]
     scale = max(1, round(width / (len(parts) * parts[0].shape[2])))
 
     def png(scale: int, colors: int | None) -> bytes:
         body = to_pillow(tile(rows, len(parts), 2, scale=scale)).convert("RGB")
         side = (parts[0].shape[2] + 2) * scale
-        names = [textwrap.wrap(name, max(8, side // 8)) or [""] for name in columns]
-        top = 18 * max(map(len, names)) + 4
+        names = [textwrap.wrap(text, max(8, side // 7)) or [""] for _, text in headings]
+        top = 16 * max(map(len, names)) + 4
         sheet = Image.new("RGB", (body.width, top + body.height), "white")
         sheet.paste(body, (0, top))
         draw = ImageDraw.Draw(sheet)
-        for number, lines in enumerate(names):
+        for number, (lines, (font, _)) in enumerate(zip(names, headings, strict=True)):
             place = (number * side + side / 2, top - 4)
             draw.text(place, "\n".join(lines), "black", font, anchor="md", align="center")
         if colors is not None:
