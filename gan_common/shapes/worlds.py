@@ -18,6 +18,7 @@ pixels from its centre to the outline.  Coordinates are in pixels, x to the righ
 centre of the top left pixel is (½, ½).
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,7 +76,15 @@ MISPLACED = {
 }
 TWO_HEADS = 3.7  # how far each of two heads is from the neck's axis
 
-Y, X = (np.mgrid[:SIZE, :SIZE] + 0.5).astype(np.float32)  # the pixels' centres
+
+@functools.cache
+def pixel_centres(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y (size, size) of the pixels' centres of an image that is `SIZE` units wide."""
+    y, x = ((np.mgrid[:size, :size] + 0.5) * (SIZE / size)).astype(np.float32)
+    return x, y
+
+
+X, Y = pixel_centres(SIZE)
 
 
 def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = None) -> np.ndarray:
@@ -100,7 +109,7 @@ def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = Non
     centres = np.full((n.size, MAX_DISCS, 2), np.inf)  # a disc at infinity is not there
     for count in range(1, n.max(initial=0) + 1):
         rows = np.flatnonzero(n == count)
-        centres[rows, :count] = _spread(count, radius[rows], rng)
+        centres[rows, :count] = spread(count, radius[rows], rng)
     if fault == "unequal":
         radii[:, 0] *= 0.6
     if fault == "merged":  # the second disc moves onto the first, from the side of the centre
@@ -114,7 +123,7 @@ def draw_count(counts: Any, rng: np.random.Generator, *, fault: str | None = Non
         away = capsule_distance(np.tile(centres[rows, disc], 2), radii[rows, disc])
         distance[rows] = np.minimum(distance[rows], away)
     canvas = _background(n.size, rng)
-    _paint(canvas, coverage(distance), _hsv(rng.random(n.size), 0.8, 0.9))
+    paint(canvas, coverage(distance), hsv(rng.random(n.size), 0.8, 0.9))
     return _to_uint8(canvas, np.shape(counts))
 
 
@@ -141,7 +150,7 @@ def draw_box(
     n = degrees.size
     width = rng.uniform(*BOX_WIDTH, n)
     centre = SIZE / 2 + rng.uniform(-1.0, 1.0, (n, 2))
-    albedo = _hsv(rng.random(n), 0.78, 1.0)
+    albedo = hsv(rng.random(n), 0.78, 1.0)
     canvas = _background(n, rng)
     order = np.tile([0, 1, 2], (n, 1))
     if fault == "swapped shading":  # the left face's with the top's, or with the right face's
@@ -155,8 +164,8 @@ def draw_box(
         # The left face is under the other two, so that no background shows between them.
         picture = np.empty_like(canvas)
         picture[:] = (light[:, 1:2] * albedo)[:, None, None]
-        _paint(picture, right, light[:, 2:] * albedo)
-        _paint(picture, top, light[:, :1] * albedo)
+        paint(picture, right, light[:, 2:] * albedo)
+        paint(picture, top, light[:, :1] * albedo)
         return canvas + hull[..., None] * (picture - canvas)
 
     pictures = view(degrees)
@@ -205,9 +214,9 @@ def draw_figure(
     hue = rng.random(n)
     if shirts is not None:  # within ±18° of the name's hue; the names are 60° apart
         hue = (_integers("shirts", shirts, 0, len(SHIRTS) - 1) + 0.6 * (hue - 0.5)) / len(SHIRTS)
-    shirt = _hsv(hue, 0.8, 0.9)
-    trousers = _hsv(hue + rng.uniform(0.35, 0.65, n), 0.75, 0.55)
-    skin = _hsv(rng.uniform(0.03, 0.08, n), 0.65, rng.uniform(0.7, 0.9, n))
+    shirt = hsv(hue, 0.8, 0.9)
+    trousers = hsv(hue + rng.uniform(0.35, 0.65, n), 0.75, 0.55)
+    skin = hsv(rng.uniform(0.03, 0.08, n), 0.65, rng.uniform(0.7, 0.9, n))
     canvas = _background(n, rng)
     for name, (segment, radius) in FIGURE.items():
         segments = np.tile(segment, (n, 1))  # (N, 4)
@@ -225,7 +234,7 @@ def draw_figure(
         for offset in (-TWO_HEADS, TWO_HEADS) if (name, fault) == ("head", "two heads") else (0,):
             moved = segments + np.array([offset, 0, offset, 0])
             placed = scale[:, None] * moved + np.tile(centre, 2)
-            _paint(canvas, coverage(capsule_distance(placed, scale * radius)), color)
+            paint(canvas, coverage(capsule_distance(placed, scale * radius)), color)
     return _to_uint8(canvas, shape)
 
 
@@ -277,9 +286,11 @@ def _split(n: int, names: dict[str, tuple[str, ...]], rng: np.random.Generator) 
     return x, y.astype(np.int32)
 
 
-def _spread(count: int, radius: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Centres (N, count, 2) for discs of these radii (N,): random, then pushed apart."""
-    margin = (radius + DISC_MARGIN)[:, None, None]
+def spread(
+    count: int, radius: np.ndarray, rng: np.random.Generator, edge: float = DISC_MARGIN
+) -> np.ndarray:
+    """Centres (N, count, 2) for discs of radii (N,), `edge` from the edge: random, then pushed apart."""
+    margin = (radius + edge)[:, None, None]
     room = SIZE - 2 * margin
     centres = margin + rng.random((radius.size, count, 2)) * room
     rows = np.arange(radius.size)
@@ -306,23 +317,25 @@ def coverage(distance: np.ndarray) -> np.ndarray:
     return np.clip(0.5 - distance, 0.0, 1.0)
 
 
-def capsule_distance(segments: np.ndarray, radii: np.ndarray) -> np.ndarray:
-    """Signed distance (N, 32, 32) of every pixel to capsules around segments (N, 4), radii (N,).
+def capsule_distance(segments: np.ndarray, radii: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Signed distance (N, size, size) of every pixel to capsules around segments (N, 4), radii (N,).
 
     A segment is x0, y0, x1, y1; with both ends in one place it makes a disc, at infinity nothing.
+    All are in units of which the image has 32.
     """
+    grid_x, grid_y = pixel_centres(size)
     there = np.isfinite(segments).all(axis=1)
     segments = np.where(there[:, None], segments, 0.0)
     radii = np.where(there, radii, -np.inf)
     x0, y0, x1, y1, radius = np.array([*segments.T, radii], np.float32)[:, :, None, None]
     dx, dy = x1 - x0, y1 - y0
-    x, y = X - x0, Y - y0
+    x, y = grid_x - x0, grid_y - y0
     t = np.clip((x * dx + y * dy) / np.maximum(dx**2 + dy**2, 1e-6), 0.0, 1.0)
     return np.hypot(x - t * dx, y - t * dy) - radius
 
 
 def box_coverage(
-    degrees: Any, width: Any, centre: Any, softness: Any = 1.0
+    degrees: Any, width: Any, centre: Any, softness: Any = 1.0, size: int = SIZE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How much of every pixel a turned box covers.
 
@@ -331,9 +344,10 @@ def box_coverage(
         width: (N,) side of the square base, in pixels.
         centre: (N, 2) centre (x, y) of the silhouette, in pixels.
         softness: how many pixels wide an edge is, a number or (N,); 1 is as sharp as pixels allow.
+        size: pixels of the image's side; lengths stay in units of which it has 32.
 
     Returns:
-        (hull, right, top), each (N, 32, 32): the silhouette; right of the front edge; above the top
+        (hull, right, top), each (N, size, size): the silhouette; right of the front edge; above the top
         face's two front edges.  The top face is hull·top, the right one hull·(1 − top)·right, the
         left one what remains.
     """
@@ -350,7 +364,8 @@ def box_coverage(
     left, right, slope_left, slope_right, height, x0, y0, softness = np.array(
         [left, right, slope_left, slope_right, height, x0, y0, softness], np.float32
     )[:, :, None, None]
-    x, y = X - x0, Y - y0
+    grid_x, grid_y = pixel_centres(size)
+    x, y = grid_x - x0, grid_y - y0
     norm_left, norm_right = np.hypot(1, slope_left), np.hypot(1, slope_right)
     u = (y - slope_left * x) / norm_left  # distance below the left face's lower edge
     v = (y + slope_right * x) / norm_right  # distance below the right face's
@@ -373,16 +388,16 @@ def face_brightness(degrees: Any) -> np.ndarray:
 
 def _background(n: int, rng: np.random.Generator) -> np.ndarray:
     """Pale plain images (N, 32, 32, 3)."""
-    color = _hsv(rng.random(n), rng.uniform(0.03, 0.12, n), rng.uniform(0.92, 1.0, n))
+    color = hsv(rng.random(n), rng.uniform(0.03, 0.12, n), rng.uniform(0.92, 1.0, n))
     return np.tile(color.astype(np.float32)[:, None, None], (1, SIZE, SIZE, 1))
 
 
-def _paint(canvas: np.ndarray, inside: np.ndarray, color: np.ndarray) -> None:
-    """Lays `color` (N, 3) over `canvas` where `inside` (N, 32, 32) says how much, in place."""
+def paint(canvas: np.ndarray, inside: np.ndarray, color: np.ndarray) -> None:
+    """Lays `color` (N, 3) over `canvas` where `inside` (N, size, size) says how much, in place."""
     canvas += inside[..., None] * (color.astype(np.float32)[:, None, None] - canvas)
 
 
-def _hsv(hue: Any, saturation: Any, value: Any) -> np.ndarray:
+def hsv(hue: Any, saturation: Any, value: Any) -> np.ndarray:
     """RGB in [0, 1], shape (N, 3), of hues (N,), and saturations and values, (N,) or one number."""
     pure = np.clip(np.abs((hue[:, None] * 6 + [0, 4, 2]) % 6 - 3) - 1, 0, 1)
     return np.reshape(value, (-1, 1)) * (1 - np.reshape(saturation, (-1, 1)) * (1 - pure))
