@@ -191,5 +191,7 @@ open(async (network) => {
     row.firstChild.textContent = name;
     return row;
   }));
+  const longest = Math.min(18, Math.max(...names.map((name) => name.length)));
+  id("bars").parentElement.style.setProperty("--longest", longest); // of the first column, in characters
   clear();
 });
