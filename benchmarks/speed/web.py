@@ -91,6 +91,7 @@ def _main(argv) -> None:
     facts = {
         "command": "python -m benchmarks.speed.web",
         "machine": f"one core of {machine.processor()}",
+        "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "chromium": version,
         "keras": keras.__version__,
     }
