@@ -50,7 +50,7 @@ def main(argv=None) -> None:
 def _main(argv) -> None:
     options = Options(**cli.parse(Options, argv, __doc__))
     if options.worker:
-        print(json.dumps(_load(options)))
+        print(files.as_json(_load(options)))
         return
     running.needs_linux()
     result = {}

@@ -69,3 +69,18 @@ def test_two_names_of_one_file_are_the_same(tmp_path):
     assert files.same(tmp_path / "a", tmp_path / "link")
     assert files.same(tmp_path / "new", tmp_path / "x" / ".." / "new")
     assert not files.same(tmp_path / "a", tmp_path / "new")
+
+
+# What is no file for others: a checksum's text, a process's number, and names between two of our processes.
+OTHER_JSON = {"files.py", "checkpoints.py", "lock.py", "matlab.py"}
+
+
+def test_json_is_written_by_one_writer():
+    root = Path(files.__file__).resolve().parent.parent
+    found = {
+        path.name
+        for package in ("gan_common", "keras_dcgan", "ssgan_tf")
+        for path in (root / package).rglob("*.py")
+        if "json.dump" in path.read_text(encoding="utf-8")
+    }
+    assert found <= OTHER_JSON
