@@ -161,8 +161,7 @@ def measure(name: str, setting: modes.Options, options: Options) -> None:
 def _real(task: str) -> dict:
     """What as many real samples score."""
     samples = modes.sample(task, modes.SAMPLES[task], seed=0)
-    captured, share = modes.mode_coverage(samples, modes.centres(task), modes.SIGMA[task])
-    return {"modes": captured, "high_quality": share}
+    return modes.coverage(samples, modes.centres(task), modes.SIGMA[task])
 
 
 def draw(options: Options) -> None:

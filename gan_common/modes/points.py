@@ -7,6 +7,7 @@ import numpy as np
 SIGMA = {"ring": 0.01, "grid": 0.05}
 SAMPLES = {"ring": 2500, "grid": 2500, "stacked": 26_000}
 HIGH_QUALITY = 3.0  # within this many σ of the nearest centre
+FILLED = 0.2  # of an even share: what a mode must hold to be filled
 
 
 def _check_task(task: str) -> None:
@@ -54,8 +55,52 @@ def sample(task: str, n: int, seed: int) -> np.ndarray:
     return (chosen + SIGMA[task] * random.standard_normal((n, 2))).astype(np.float32)
 
 
+def evenness(counts: Any, samples: int) -> dict[str, float]:
+    """How many modes are there, and how evenly: one sample captures a mode, which flatters.
+
+    Args:
+        counts: (modes,), the samples that each mode holds.
+        samples: how many there are, of which some may be in no mode; at least 1.
+
+    Returns:
+        modes: how many hold a sample.
+        filled: how many hold at least a fifth of their due, samples / modes.
+        least: what the emptiest holds over its due; 1 where all is even.
+        kl: KL(shares ‖ even) in nats of the samples that are in modes; ln(modes), that of one mode alone,
+            where none is.
+
+    Raises:
+        ValueError: no modes, or counts that are negative or more than the samples.
+    """
+    counts = np.asarray(counts, np.int64)
+    if not counts.size or counts.min() < 0 or not max(1, counts.sum()) <= samples:
+        raise ValueError(
+            "counts must be at least 0 and at most samples together, which is at least 1. "
+            f"Received: {counts} of samples={samples}"
+        )
+    due = samples / len(counts)
+    share = counts[counts > 0] / max(1, counts.sum())
+    kl = float(np.sum(share * np.log(share * len(counts)))) if len(share) else np.log(len(counts))
+    return {
+        "modes": len(share),
+        "filled": int(np.sum(counts >= FILLED * due)),
+        "least": float(counts.min() / due),
+        "kl": max(0.0, float(kl)),
+    }
+
+
 def mode_coverage(samples: Any, centres: np.ndarray, sigma: float) -> tuple[int, float]:
-    """How many modes samples capture, and the share of samples that are of high quality.
+    """How many modes samples capture, and the share of samples that are of high quality: see `coverage`.
+
+    Returns:
+        Captured modes, and the share in [0, 1].
+    """
+    found = coverage(samples, centres, sigma)
+    return int(found["modes"]), found["high_quality"]
+
+
+def coverage(samples: Any, centres: np.ndarray, sigma: float) -> dict[str, float]:
+    """What samples make of modes: their number, how evenly they are filled, and the good samples.
 
     A sample is of high quality within 3σ of its nearest centre; a mode is captured when it is the nearest
     of at least one of these.  Of two-dimensional Gaussians 1 − exp(−9/2) = 98.9% are.  A sample that is
@@ -67,7 +112,7 @@ def mode_coverage(samples: Any, centres: np.ndarray, sigma: float) -> tuple[int,
         sigma: of each mode, positive.
 
     Returns:
-        Captured modes, and the share in [0, 1].
+        `high_quality`, the share in [0, 1], and what `evenness` says of the samples of high quality.
 
     Raises:
         ValueError: shapes that do not fit, no samples, or sigma that is not positive.
@@ -87,4 +132,5 @@ def mode_coverage(samples: Any, centres: np.ndarray, sigma: float) -> tuple[int,
         raise ValueError(f"sigma must be positive. Received: sigma={sigma}")
     distance = np.linalg.norm(samples[:, None] - centres[None], axis=-1)  # (N, modes)
     good = distance.min(axis=1) <= HIGH_QUALITY * sigma  # False for NaN
-    return len(np.unique(distance[good].argmin(axis=1))), float(good.mean())
+    counts = np.bincount(distance[good].argmin(axis=1), minlength=len(centres))
+    return evenness(counts, len(samples)) | {"high_quality": float(good.mean())}

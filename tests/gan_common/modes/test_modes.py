@@ -72,6 +72,41 @@ def test_coverage_by_hand():
     assert modes.mode_coverage([[9.0, 9.0]], centres, 0.1) == (0, 0.0)
 
 
+def test_evenness_by_hand():
+    """Of 40 samples in 4 modes 10 are due: 2 fill a mode, 1 captures it only."""
+    found = modes.evenness([20, 10, 2, 1], 40)
+    assert (found["modes"], found["filled"]) == (4, 3)
+    assert found["least"] == pytest.approx(0.1)
+    share = np.array([20, 10, 2, 1]) / 33
+    assert found["kl"] == pytest.approx(np.log(4) + np.sum(share * np.log(share)))
+    assert modes.evenness([0, 5], 10) == {
+        "modes": 1, "filled": 1, "least": 0.0, "kl": pytest.approx(np.log(2)),
+    }  # fmt: skip
+    assert modes.evenness([0, 0], 3)["kl"] == pytest.approx(np.log(2))
+    for counts, samples in (([], 1), ([-1, 2], 3), ([2, 2], 3), ([0], 0)):
+        with pytest.raises(ValueError, match="counts must be"):
+            modes.evenness(counts, samples)
+
+
+def test_coverage_counts_good_samples_alone():
+    """Four good samples in the first mode, one in the second; five between them."""
+    samples = [[0.0]] * 4 + [[1.0]] + [[0.5]] * 5
+    found = modes.coverage(samples, np.array([[0.0], [1.0]]), 0.1)
+    kl = np.log(2) + 0.8 * np.log(0.8) + 0.2 * np.log(0.2)
+    assert found == {
+        "modes": 2, "filled": 2, "least": 0.2, "kl": pytest.approx(kl), "high_quality": 0.5,
+    }  # fmt: skip
+
+
+def test_what_is_described_is_all_that_a_training_depends_on():
+    """Each flag of a setting, so that rows of another α, pack or k never stand in one mean."""
+    told = modes.describe(modes.resolve({"tricks": ("packing", "label_smoothing")}))
+    assert told.keys() >= {"alpha", "beta", "pack", "unrolled_steps", "r1", "activation"}
+    other = {"tricks": ("packing", "label_smoothing"), "pack": 4}
+    assert modes.describe(modes.resolve(other)) != told
+    assert not told.keys() & {"seed", "seeds", "json", "run_dir", "data_dir"}
+
+
 def test_a_sample_between_two_centres_counts_for_one():
     assert modes.mode_coverage([[0.5, 0.0]], [[0.0, 0.0], [1.0, 0.0]], 1.0) == (1, 1.0)
 
@@ -101,9 +136,10 @@ def test_unknown_tasks_are_refused():
 
 
 def test_triples_by_hand():
-    assert tasks.triples(np.arange(1000)) == {"modes": 1000, "kl": pytest.approx(0, abs=1e-9)}
-    one = tasks.triples(np.full(50, 123))
-    assert one == {"modes": 1, "kl": pytest.approx(np.log(1000))}
+    even = {"modes": 1000, "filled": 1000, "least": 1.0, "kl": pytest.approx(0, abs=1e-9)}
+    assert tasks.triples(np.arange(1000)) == even
+    one = {"modes": 1, "filled": 1, "least": 0.0, "kl": pytest.approx(np.log(1000))}
+    assert tasks.triples(np.full(50, 123)) == one
     half = tasks.triples(np.repeat([0, 999], [1, 3]))
     assert half["kl"] == pytest.approx(np.log(1000) + 0.25 * np.log(0.25) + 0.75 * np.log(0.75))
     with pytest.raises(ValueError, match="1000"):
