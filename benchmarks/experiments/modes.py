@@ -24,6 +24,8 @@ LONG = QUICK | {"steps": 100_000}
 LONG_TRICKS = ("lr_decay", "weight_average")
 # With D's rate that of G the plain GAN keeps its modes: here labels have something to harm.
 EQUAL = QUICK | {"discriminator_lr": 1e-3}
+# Without labels, and the same without two of its parts.
+MODERN = {"preset": "modern"}
 BOTH_SMOOTHED = ("label_smoothing", "fake_smoothing")
 # With the published number of samples.  A step of unrolling costs that of eight others: a fifth of LONG's.
 FALLING = EQUAL | {"steps": 20_000, "batch_size": 512}
@@ -50,6 +52,9 @@ POINT_SETTINGS: dict[str, dict] = {
     "long": LONG | {"tricks": LONG_TRICKS},
     "long, packing": LONG | {"tricks": (*LONG_TRICKS, "packing")},
     "cured": {"preset": "cured"},
+    "modern": MODERN,
+    "modern, one wide latent": MODERN | {"codes": 0},
+    "modern, without waves": MODERN | {"waves": 0},
     "plain, published": UNROLLED_GAN,
 }
 # Of the grid alone; on the ring unrolling reaches its published row without.

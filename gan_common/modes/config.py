@@ -20,7 +20,9 @@ class Config:
 
     task: str = flag("ring", "what to learn", TASKS)
     preset: str = flag(
-        "unrolled_gan", "networks and hyper-parameters", ("unrolled_gan", "quick", "cured")
+        "unrolled_gan",
+        "networks and hyper-parameters",
+        ("unrolled_gan", "quick", "cured", "modern"),
     )
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
     loss: str = flag(
@@ -56,7 +58,11 @@ class Config:
     beta: float = flag(
         0.1, "fake_smoothing's β: the label of generated data is β", lower=0, upper=1
     )
-    r1: float = flag(None, "r1's γ (default: by preset)", lower=0)
+    r1: float = flag(None, "r1's γ (default: by preset); of modern the first, and R2's", lower=0)
+    codes: int = flag(
+        None, "narrow Gaussians that modern's latents come from; 0: one wide one", lower=0
+    )
+    waves: int = flag(None, "sines and cosines beside what modern's networks are given", lower=0)
     dataset: str = flag("mnist5k", "digits of stacked", ("mnist5k", "mnist"))
     data_dir: str | None = flag(None, "folder with mnist.npz (else $GAN_DATA_DIR)")
 
@@ -84,6 +90,8 @@ PRESETS: dict[str, dict] = {
         "standardise": False,
         "width": 0.5,
         "r1": 0.1,
+        "codes": 0,
+        "waves": 0,
     },
 }
 # For tables of many tricks, a twentieth of the time: ReLU networks of the same size on standardized data, the
@@ -102,8 +110,21 @@ PRESETS["cured"] = PRESETS["quick"] | {
     "activation": "leaky_relu",
     "r1": 0.01,
 }
+# Without labels, see `modern.py`.
+PRESETS["modern"] = PRESETS["cured"] | {
+    "loss": "relativistic",
+    "steps": 40_000,
+    "generator_lr": 2e-3,
+    "discriminator_lr": 3e-3,
+    "r1": 0.1,
+    "codes": 256,
+    "waves": 32,
+}
 # Tricks that a preset always has.
-PRESET_TRICKS = {"cured": ("conditional", "packing", "r1", "weight_average", "lr_decay")}
+PRESET_TRICKS = {
+    "modern": ("weight_average", "lr_decay"),
+    "cured": ("conditional", "packing", "r1", "weight_average", "lr_decay"),
+}
 # What stacked MNIST changes: Metz et al. 2017, appendix C, but for D's rate.  With a tenth of G's, as for
 # points, G had found one mode of the thousand after 4,000 steps; with the same rate 60 after 1,500.
 STACKED = {"standardise": False, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "latent_dim": 256}
@@ -118,8 +139,10 @@ def resolve(given: dict) -> Options:
         UserError: on a combination that makes no sense.
     """
     task, preset = given.get("task", "ring"), given.get("preset", "unrolled_gan")
-    if preset == "cured" and task == "stacked":
-        raise UserError("--preset cured: its networks are for points; stacked has --tricks packing")
+    if preset in PRESET_TRICKS and task == "stacked":
+        raise UserError(
+            f"--preset {preset}: its networks are for points; stacked has --tricks packing"
+        )
     chosen = tuple(dict.fromkeys((*PRESET_TRICKS.get(preset, ()), *given.get("tricks", ()))))
     values = dict(PRESETS[preset]) | (STACKED if task == "stacked" else {})
     catalogue.check(catalogue.MODES, chosen, task, f"--task {task}")
@@ -141,6 +164,15 @@ def _check_tricks(options: Options, given: dict) -> None:
             raise UserError(f"--tricks {name} --loss {given['loss']}: name one loss")
         if name in ("label_smoothing", "fake_smoothing") and options.loss in WITHOUT_LABELS:
             raise UserError(f"--tricks {name}: the {options.loss} loss has no labels to change")
+    if options.preset == "modern":
+        if others := [name for name in chosen if name not in PRESET_TRICKS["modern"]]:
+            raise UserError(f"--tricks {others[0]}: --preset modern takes none but its own")
+        for name in ("loss", "activation", "standardise"):
+            if name in given:
+                raise UserError(f"--{name}: --preset modern has its own")
+    for name in ("codes", "waves"):
+        if name in given and options.preset != "modern":
+            raise UserError(f"--{name}: has no effect without --preset modern")
     owners = {
         "unrolled_steps": ("unrolled",),
         "pack": ("packing",),
@@ -149,7 +181,7 @@ def _check_tricks(options: Options, given: dict) -> None:
         "r1": ("r1",),
     }
     for name, (owner,) in owners.items():
-        if name in given and owner not in chosen:
+        if name in given and owner not in chosen and (name, options.preset) != ("r1", "modern"):
             raise UserError(f"--{name}: has no effect without --tricks {owner}")
     for name in ("width", "dataset", "data_dir"):
         if name in given and options.task != "stacked":

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from gan_common import losses, tricks
 from gan_common.catalogue import TRICKS
-from gan_common.modes import nets
+from gan_common.kernels import optimizers
+from gan_common.modes import modern, nets
 from gan_common.modes.config import Config
-from gan_common.modes.tasks import LINES, WINDOW
+from gan_common.modes.tasks import CODE, LINES, WINDOW
 from gan_common.terms import Terms
 
 CALL_STEPS = 500  # steps in one call of the graph, which share a pool of latents
@@ -45,15 +46,23 @@ class Game:
         self.packed = options.pack if "packing" in chosen else 1
         minibatch = MINIBATCH if "minibatch" in chosen else None
         labels = data.labels if self.conditional else 0
-        if len(data.shape) == 1:
+        self.modern = options.preset == "modern"
+        self.codes = None
+        if self.modern:
+            if options.codes:
+                self.codes = tf.constant(modern.codes(options.codes, options.latent_dim))
+            hidden, outputs, waves = (128, 128), data.shape[0], options.waves
+            self.generator: Any = modern.SmoothNet(
+                (options.latent_dim, *hidden, outputs), waves, modern.G_WAVES
+            )
+            self.discriminator: Any = modern.SmoothNet((outputs, *hidden, 1), waves, modern.D_WAVES)
+        elif len(data.shape) == 1:
             hidden, inputs, outputs = (128, 128), options.latent_dim + labels, data.shape[0]
-            self.generator: Any = nets.DenseNet(
+            self.generator = nets.DenseNet(
                 (inputs, *hidden, outputs), options.activation, reference=self._reference(labels)
             )
             judged = self.packed * (outputs + labels)
-            self.discriminator: Any = nets.DenseNet(
-                (judged, *hidden, 1), options.activation, minibatch
-            )
+            self.discriminator = nets.DenseNet((judged, *hidden, 1), options.activation, minibatch)
         else:
             self.generator = nets.PictureGenerator(options.latent_dim)
             self.discriminator = nets.PictureDiscriminator(
@@ -99,7 +108,10 @@ class Game:
     def _optimizer(self, rate: float, variable: Any) -> keras.optimizers.Optimizer:
         if "lr_decay" in self.options.tricks:
             rate = keras.optimizers.schedules.CosineDecay(rate, self.options.steps)
-        optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
+        if self.modern:
+            optimizer = optimizers.Adam(rate, beta_1=0.0, beta_2=0.99)
+        else:
+            optimizer = keras.optimizers.Adam(rate, beta_1=0.5)
         optimizer.build([variable])
         return optimizer
 
@@ -148,6 +160,10 @@ class Game:
         )
         z = tf.reshape(tf.slice(pool, [offset], [numbers]), (n, options.latent_dim))
 
+        if self.modern:
+            self.modern_step(i, real, self.placed(z, seed_of(CODE)))
+            return
+
         if "unrolled" in options.tricks:
             fake, g_gradient = self.unrolled(z, real, labels)
         else:
@@ -188,6 +204,19 @@ class Game:
         if self.average is not None:
             self.average.update()
         self.terms.update()
+
+    def modern_step(self, i: Any, real: Any, z: Any) -> None:
+        """Step number i of `--preset modern`."""
+        weight = modern.gamma(self.options.r1, i, self.options.steps)
+        g_gradient, d_gradient, _, _ = modern.gradients(self, real, z, weight)
+        self.g_optimizer.apply([g_gradient], [self.g])
+        self.d_optimizer.apply([d_gradient], [self.d])
+        if self.average is not None:
+            self.average.update()
+
+    def placed(self, z: Any, seed: Any) -> tf.Tensor:
+        """Latents as the setting has them: normal, or about one of its codes."""
+        return z if self.codes is None else modern.placed(z, self.codes, seed)
 
     def generate(self, weights: Any, z: Any, labels: Any) -> tf.Tensor:
         """Latents (n, latent_dim), modes (n,) → samples."""
@@ -262,7 +291,7 @@ class Game:
         labels = tf.random.stateless_uniform(
             (GENERATED_AT_ONCE,), seed + 1, 0, self.data.labels, tf.int32
         )
-        return self.generate(weights, z, labels)
+        return self.generate(weights, self.placed(z, seed + 2), labels)
 
     def surface(self, points: np.ndarray) -> np.ndarray | None:
         """D's probability of "real" at points (n, 2).

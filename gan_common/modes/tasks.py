@@ -14,7 +14,7 @@ from gan_common.modes.points import SIGMA, centres, coverage, evenness
 
 WAYS = 1000  # triples of digits
 # What each step draws, as streams of random numbers of their own.
-WINDOW, MODE, REAL, LINES = range(4)
+WINDOW, MODE, REAL, LINES, CODE = range(5)
 
 
 class Points:

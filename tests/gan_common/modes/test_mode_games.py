@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import catalogue, modes
+from gan_common import catalogue, modern, modes
+from gan_common.modes import modern as modes_modern
 from gan_common.modes import nets
 from gan_common.modes.game import Game
 from gan_common.modes.tasks import Points
@@ -243,3 +244,65 @@ def test_a_step_of_the_pictures_networks(chosen):
     pictures = played.samples(3)
     assert pictures.shape == (3, 28, 28, 3)
     assert np.abs(pictures).max() <= 1
+
+
+# ------------------------------------------------------------------------------------- --preset modern
+
+
+@pytest.fixture(scope="module")
+def modern_game():
+    options = modes.resolve({"preset": "modern", "batch_size": 16, "steps": 400, "codes": 16})
+    return Game(options, Points("ring"))
+
+
+def test_moderns_gradients_are_those_of_the_plain_form(modern_game):
+    """One look of D at both batches, and slopes that serve twice, against losses and penalties apart."""
+    played = modern_game
+    played.reset(1)
+    real = modes.sample("ring", 8, 1)
+    z = tf.random.stateless_normal((8, 2), (1, 2))
+    found = modes_modern.gradients(played, tf.constant(real), z, 0.3)
+    std = played.data.std
+
+    def critic(samples):  # of samples as D sees them
+        return played.discriminator(played.d, samples)[0]
+
+    with tf.GradientTape(persistent=True) as tape:
+        fake = played.generate(played.g, z, None)
+        d_loss, g_loss = modern.relativistic_loss(critic(real / std), critic(fake / std))
+        penalty = modern.r1_penalty(critic, real / std) + modern.r2_penalty(critic, fake / std)
+        total = d_loss + 0.3 / 2 * penalty
+    expected = tape.gradient(g_loss, played.g), tape.gradient(total, played.d), d_loss, g_loss
+    for ours, plain in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=2e-6, rtol=2e-4)
+
+
+def test_moderns_gamma_falls_by_a_cosine_of_its_logarithm():
+    values = [float(modes_modern.gamma(0.02, step, 100)) for step in (0, 50, 100)]
+    np.testing.assert_allclose(values, [0.02, 0.02 / np.sqrt(200), 0.0001], rtol=1e-4)
+
+
+def test_codes_lie_evenly_and_latents_lie_about_them():
+    places = modes_modern.codes(256, 2)
+    np.testing.assert_allclose(places.std(axis=0), 1, atol=0.02)
+    np.testing.assert_allclose(places.mean(axis=0), 0, atol=0.02)
+    apart = np.linalg.norm(places[:, None] - places, axis=-1) + 9 * np.eye(256)
+    assert apart.min() > 3 * modes_modern.CODE_STD  # they overlap in their outskirts alone
+    z = tf.random.stateless_normal((500, 2), (1, 1))
+    latents = modes_modern.placed(z, tf.constant(places), (1, 2)).numpy()
+    distance = np.linalg.norm(latents[:, None] - places, axis=-1)
+    assert np.mean(distance.min(axis=1) < 3 * modes_modern.CODE_STD) > 0.98
+    assert len(np.unique(distance.argmin(axis=1))) > 150
+
+
+def test_modern_finds_modes_in_a_few_hundred_steps_and_starts_again(modern_game):
+    played = modern_game
+    first = after(played, 300)
+    found = played.data.measure(played.samples(500))
+    spread = played.samples(500).std(axis=0)
+    np.testing.assert_allclose(spread, played.data.std, rtol=0.25)  # it sits on no single mode
+    assert found["modes"] >= 3
+    second = after(played, 300)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert played.surface(np.zeros((3, 2), np.float32)).shape == (3,)
