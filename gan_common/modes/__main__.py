@@ -3,6 +3,7 @@
     python -m gan_common.modes --task ring                                  the plain GAN collapses
     python -m gan_common.modes --task ring --tricks unrolled --seeds 5      and what a trick does
     python -m gan_common.modes --task grid --preset cured --run_dir runs/modes/grid
+    python -m gan_common.modes --task grid --preset modern                  all modes, without being told
 
 Trains small GANs on data whose modes can be counted: `ring`, eight Gaussians; `grid`, twenty-five;
 `stacked`, three digits one upon the other in the colors of an image, a thousand.  Counts the modes that
