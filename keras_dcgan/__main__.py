@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from gan_common.cli.program import program
-from keras_dcgan import evaluate, export, generate, train
+from keras_dcgan import evaluate, explore, export, generate, train
 
 COMMANDS = {
     "train": train.main,
     "generate": generate.main,
     "evaluate": evaluate.main,
     "export": export.main,
+    "explore": explore.main,
 }
 
 

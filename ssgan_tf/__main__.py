@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from gan_common.cli.program import program
-from ssgan_tf import evaluate, export, generate, predict, train
+from ssgan_tf import evaluate, explore, export, generate, predict, train
 
 COMMANDS = {
     "train": train.main,
@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": evaluate.main,
     "predict": predict.main,
     "export": export.main,
+    "explore": explore.main,
 }
 
 

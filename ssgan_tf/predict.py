@@ -33,6 +33,8 @@ from gan_common.errors import UserError
 from ssgan_tf import unsure
 from ssgan_tf.config import Config
 
+FEATURES_AT_ONCE = 250  # images
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -134,6 +136,7 @@ class Classifier:
         image_shape: (height, width, channels) of its images.
         class_names: K names.
         fit: what becomes of an image that is not square.
+        gan: the networks, an `SSGAN`.
     """
 
     def __init__(self, run: runs.Run, config: Config, checkpoint: str = "last") -> None:
@@ -142,8 +145,8 @@ class Classifier:
         self.image_shape, self.class_names = run.dataset_facts()
         config = dataclasses.replace(config, precision="float32")
         facts = (self.image_shape, len(self.class_names))
-        self._gan: Any = models.restore(run, config, *facts, checkpoint)  # type: ignore[arg-type]
-        self._temperature = calibration.temperature_of(run, self._gan) or 1.0
+        self.gan: Any = models.restore(run, config, *facts, checkpoint)  # type: ignore[arg-type]
+        self._temperature = calibration.temperature_of(run, self.gan) or 1.0
         self._baseline = config.baseline
         self.fit = config.fit
 
@@ -151,11 +154,24 @@ class Classifier:
         """uint8 (N, H, W, C) → (N, K) of the classes, and (N,) of "generated" or None of a baseline."""
         from gan_common.metrics import calibration
 
-        logits = self._gan.logits(images)
+        logits = self.gan.logits(images)
         classes = calibration.probabilities(logits[:, :-1], self._temperature)
         if self._baseline:
             return classes, None
         return classes, calibration.probabilities(logits)[:, -1]
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, H, W, C) → the features (N, F) that the classes are told by."""
+        from gan_common import tricks
+        from gan_common.drawing import chunks, most
+
+        size = most(self.image_shape, FEATURES_AT_ONCE)
+        with self.gan.averaged():
+            parts = [
+                self.gan.features_of(tricks.scale_images(chunk)).numpy()
+                for (chunk,) in chunks(images, size=size)
+            ]
+        return np.concatenate(parts)
 
     def predictions(self, names: Sequence[str], top: int = 1) -> Iterator[Prediction]:
         """The `top` best classes of each image that can be read, in the order of names.

@@ -179,6 +179,7 @@ def test_both_packages_have_the_same_files():
         "generate",
         "evaluate",
         "export",
+        "explore",
     )
     labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
     labels += ("calibration", "expectations", "predict", "unsure")

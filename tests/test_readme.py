@@ -13,6 +13,7 @@ from gan_applications import pix2pix, srgan
 from gan_common import modes
 from gan_common.cli import export, generate
 from gan_common.metrics import __main__ as folders
+from gan_common.pages import explore
 from keras_dcgan import __main__ as keras_dcgan
 from keras_dcgan import config as dcgan_config
 from ssgan_tf import __main__ as ssgan_tf
@@ -46,6 +47,7 @@ def test_the_readme_names_only_flags_that_exist(document):
         evaluate.Options,
         export.Options,
         predict.Options,
+        explore.Options,
         folders.Options,
         modes.Options,
         modes_table.Options,

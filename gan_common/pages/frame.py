@@ -100,7 +100,7 @@ def slider(
         element.props.update({"min": low, "max": high, "step": step, "value": value})
         element.on(
             "input",
-            lambda event: on_input(float(event.args)),
+            lambda event: on_input(float(event.args)),  # awaited by NiceGUI where it can be
             throttle=0.04,
             js_handler="(event) => emit(event.target.value)",
         )
@@ -134,6 +134,14 @@ class Trouble:
             except Exception as error:  # ours: told on the page, and whole on the terminal
                 logging.getLogger("gan_common.pages").exception("an error of this page")
                 self.say(f"a defect of this page: {one_line(error)}")
+
+        return guarded
+
+    def guarded_with(self, act: Callable[[float], Awaitable[Any]]) -> Callable[[float], Any]:
+        """`guarded`, of what is called with a number."""
+
+        async def guarded(value: float) -> None:
+            await self.guarded(act)(value)
 
         return guarded
 

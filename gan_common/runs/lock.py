@@ -95,6 +95,26 @@ class Lock:
         self.release()
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the lock of a run's folder; nothing is written.
+
+    Where there are no locks, the name in the file is believed if that process may be there.
+    """
+    try:
+        descriptor = os.open(Path(folder) / NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        free = _lock(descriptor)
+        if free is None:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            found = _holder(os.read(descriptor, 1000))
+            return found is not None and _lives(*found)
+        return not free
+    finally:
+        os.close(descriptor)
+
+
 def _lock(descriptor: int) -> bool | None:
     """Whether the lock could be had; None where there are no locks."""
     try:

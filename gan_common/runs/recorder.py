@@ -67,7 +67,7 @@ class Recorder:
         self.run, self.draw_samples = run, draw_samples
         self.checkpoints = Checkpoints(run, variables)
         self.quality = quality
-        self._lock, self._signals = Lock(run.folder), StopSignals(self._on_stop)
+        self._lock, self._signals = Lock(run.folder), StopSignals(self._on_stop, self._on_continue)
         self.steps_per_epoch, self.total_steps = steps_per_epoch, total_steps
         self.batch_size = batch_size
         self.log_every, self.sample_every, self.save_every = log_every, sample_every, save_every
@@ -170,6 +170,10 @@ class Recorder:
 
     def _on_stop(self, number: int) -> None:
         self.interrupted = number
+
+    def _on_continue(self) -> None:
+        """The time that the process was stopped is not training."""
+        self._mark = time.perf_counter()
 
     def after_step(self, step: int, values: Mapping[str, float]) -> bool:
         """Record that `step` steps are done; True when the training should stop.

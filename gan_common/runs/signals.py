@@ -15,13 +15,17 @@ ASKING = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 class StopSignals:
     """While this context lasts, a signal is told to `on_stop(number)` instead of ending the process.
 
+    `on_continue()` is called when the process goes on after it was stopped from outside (SIGSTOP, or Ctrl-Z).
+
     The first one counts; a SIGINT after it ends the process at once.  Signals that are ignored, as
     `nohup` has it of SIGHUP, stay ignored.  Signals come to the main thread alone: in another one nothing is
     changed.
     """
 
-    def __init__(self, on_stop: Callable[[int], None]) -> None:
-        self._on_stop = on_stop
+    def __init__(
+        self, on_stop: Callable[[int], None], on_continue: Callable[[], None] | None = None
+    ) -> None:
+        self._on_stop, self._on_continue = on_stop, on_continue
         self._asked = False
         self._before: dict[int, Any] = {}
 
@@ -34,12 +38,19 @@ class StopSignals:
             if before is not signal.SIG_IGN:
                 self._before[number] = before
                 signal.signal(number, self._on_signal)
+        if self._on_continue is not None and hasattr(signal, "SIGCONT"):
+            self._before[signal.SIGCONT] = signal.getsignal(signal.SIGCONT)
+            signal.signal(signal.SIGCONT, self._continued)
         return self
 
     def __exit__(self, *_: object) -> None:
         while self._before:
             number, before = self._before.popitem()
             signal.signal(number, signal.SIG_DFL if before is None else before)
+
+    def _continued(self, _number: Any, _frame: Any) -> None:
+        if self._on_continue is not None:
+            self._on_continue()
 
     def _on_signal(self, number: Any, _frame: Any) -> None:
         if not self._asked:

@@ -42,7 +42,12 @@ class Site:
         from gan_common.pages import serve
 
         app = FastAPI()
-        ui.run_with(app, show_welcome_message=False, message_history_length=serve.KEPT_MESSAGES)
+        ui.run_with(
+            app,
+            show_welcome_message=False,
+            message_history_length=serve.KEPT_MESSAGES,
+            reconnect_timeout=1.0,
+        )
         serve.only_own_names(app)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -79,7 +84,7 @@ class Visit:
     def __init__(self, browser):
         self.context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(5000)
+        self.page.set_default_timeout(20_000)  # two cores may have much else to do
         self.wrong = []
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
