@@ -26,6 +26,7 @@ the same numbers in less time                    `kernels`
 a network without this project's layers          `portable`
 a network as a page in the browser               `web`
 what the notebooks need                          `lessons`
+pages in a browser                               `pages`
 files that are whole or not there                `files`
 checks of what a function is given               `arguments`
 what a person's own configuration breaks         `outside`

@@ -23,6 +23,7 @@ body { background: #f7f7f5; color: #1f1f1f; }
 h1 { font-size: 1.6rem; line-height: 1.2; font-weight: 600; margin: 0; }
 h2 { font-size: 1.15rem; line-height: 1.3; font-weight: 600; margin: 0; }
 code { overflow-wrap: anywhere; }
+.q-loading-bar { display: none; }
 button { cursor: pointer; }
 button:disabled { cursor: default; }
 .hint { color: #4a4a4a; font-size: 0.85rem; line-height: 1.25; }
@@ -165,7 +166,8 @@ class Latest:
     """
 
     def __init__(self, meet: Callable[[Any], Awaitable[None]]) -> None:
-        self._meet, self._busy, self._wish = meet, False, None
+        self._meet, self._busy = meet, False
+        self._wish: tuple[Any] | None = None
 
     async def __call__(self, wish: Any) -> None:
         """Meet this wish, unless a newer one comes while an older one is being met."""

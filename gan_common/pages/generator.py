@@ -26,7 +26,8 @@ class GeneratorPage:
 
     def __init__(self, studio: Studio, here: str = "/") -> None:
         self.studio, self.gan = studio, studio.gan
-        self.seed, self.label = 0, None
+        self.seed = 0
+        self.label: int | None = None
         self.truncation: float | None = None
         self.grid: sampling.Drawn | None = None
         self.pinned: tuple[np.ndarray, int] | None = None  # latent, label

@@ -5,7 +5,6 @@ Everything here is of arrays: latents (N, d) float32, labels (N,), uint8 images 
 
 import io
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,14 +60,14 @@ def principal_directions(
 
 
 def moved(
-    latent: np.ndarray, directions: np.ndarray, amounts: Sequence[float], distribution: str
+    latent: np.ndarray, directions: np.ndarray, amounts: np.ndarray, distribution: str
 ) -> np.ndarray:
     """A latent (d,) moved along directions (K, d), brought back to where its distribution has latents.
 
     Args:
         latent: where to start from.
         directions: unit steps.
-        amounts: in steps, of each direction; all 0 leave the latent as it is.
+        amounts: (K,), in steps; all 0 leave the latent as it is.
         distribution: "normal", "uniform" or "sphere".
     """
     if not np.any(amounts):

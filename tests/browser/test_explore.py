@@ -129,7 +129,7 @@ def test_a_generator_is_explored(pages, visit, cgan, small_data):
         "(old) => document.querySelector('img[alt^=\"the pinned picture\"]').src != old", arg=before
     )
     moved = latents_of.moved(
-        latents[3], latents_of.principal_directions(cgan), [4, *[0] * 5], "normal"
+        latents[3], latents_of.principal_directions(cgan), np.array([4.0, 0, 0, 0, 0, 0]), "normal"
     )
     assert told(page, "class 3") == [gray(cgan.pictures(moved[None], np.array([3])))]
     page.get_by_role("button", name="Back to the middle").click()

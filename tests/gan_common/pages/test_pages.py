@@ -68,5 +68,5 @@ def test_directions_are_those_that_move_images_most():
 
     found = latents.principal_directions(Linear(), count=2)
     np.testing.assert_allclose(found, [[0, 0, 1], [1, 0, 0]], atol=0.1)
-    moved = latents.moved(np.zeros(3, np.float32), found, [0.5, -1], "normal")
+    moved = latents.moved(np.zeros(3, np.float32), found, np.array([0.5, -1]), "normal")
     np.testing.assert_allclose(moved, 0.5 * found[0] - found[1], atol=1e-6)
