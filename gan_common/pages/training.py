@@ -56,18 +56,20 @@ def state_of(pid: int) -> str:
     return "paused" if found.stdout.strip().startswith("T") else "runs"
 
 
-def send(folder: Path, *signals: int) -> None:
-    """Send signals to the process that trains in a run's folder.
+def send(folder: Path, *names: str) -> None:
+    """Send signals, by their names, to the process that trains in a run's folder.
 
     Raises:
-        UserError: there is none, or it is another user's.
+        UserError: there is none, it is another user's, or this system has no such signal.
     """
+    if any(not hasattr(signal, name) for name in names):
+        raise UserError(f"this system has no {' and '.join(names)}; press Ctrl-C in its terminal")
     pid = holder(folder)
     if pid is None:
         raise UserError("no training runs in this folder on this machine")
     try:
-        for number in signals:
-            os.kill(pid, number)
+        for name in names:
+            os.kill(pid, getattr(signal, name))
     except OSError as error:
         raise UserError(f"process {pid} does not take signals: {error.strerror}") from error
 
@@ -183,12 +185,10 @@ class TrainingPage:
             self.trouble.say(trouble)
             self.told = ui.label().props("role=status")
             with ui.element("div").classes("flex flex-wrap gap-2"):
-                pause = self.trouble.guarded(self._send(signal.SIGSTOP))
-                go_on = self.trouble.guarded(self._send(signal.SIGCONT))
-                stop = self.trouble.guarded(self._send(signal.SIGTERM, signal.SIGCONT))
-                self._pause = button("Pause", pause)
-                self._go_on = button("Go on", go_on)
-                self._stop = button("Stop and save", stop)
+                # One that is paused takes SIGTERM only when it goes on.
+                self._pause = button("Pause", self._send("SIGSTOP"))
+                self._go_on = button("Go on", self._send("SIGCONT"))
+                self._stop = button("Stop and save", self._send("SIGTERM", "SIGCONT"))
             with ui.element("div").style(
                 "display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); "
                 "gap: 1.5rem; width: 100%"
@@ -207,12 +207,12 @@ class TrainingPage:
                 self.curves.props["src"] = frame.EMPTY
         ui.timer(EVERY, self._refresh)
 
-    def _send(self, *signals: int) -> Any:
+    def _send(self, *names: str) -> Any:
         async def ask() -> None:
-            send(self.run.folder, *signals)
+            send(self.run.folder, *names)
             await self._refresh()
 
-        return ask
+        return self.trouble.guarded(ask)
 
     async def _refresh(self) -> None:
         try:

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -284,8 +285,6 @@ def test_a_closed_tab_leaves_no_address_behind(pages, visit):
 
 
 def test_what_cannot_be_explored_is_one_line(run, tmp_path, capsys):
-    import shutil
-
     from ssgan_tf import explore
 
     assert status(explore.main, "--run_dir", tmp_path / "nowhere", "--nobrowser") == 2
@@ -298,3 +297,19 @@ def test_what_cannot_be_explored_is_one_line(run, tmp_path, capsys):
     error = capsys.readouterr().err.strip()
     assert "sound" in error.splitlines()[-1]
     assert content(broken) == before
+
+
+def test_a_training_without_a_checkpoint_is_shown_alone(run, tmp_path, monkeypatch):
+    from gan_common.pages import serve, training
+    from ssgan_tf import explore
+
+    young = shutil.copytree(run.folder, tmp_path / "young")
+    shutil.rmtree(young / "checkpoints")
+    served = []
+    monkeypatch.setattr(serve, "serve", lambda *given: served.append(given))
+    monkeypatch.setattr(training, "holder", lambda folder: 1)
+    assert status(explore.main, "--run_dir", young) == 0
+    assert len(served) == 1
+    monkeypatch.setattr(training, "holder", lambda folder: None)
+    assert status(explore.main, "--run_dir", young) == 2
+    assert len(served) == 1
