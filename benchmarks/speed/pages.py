@@ -1,12 +1,11 @@
-"""How soon a page of `explore` shows a picture, how soon a slider answers, and whether memory stays flat.
+"""How soon a page of `explore` shows a picture, and how soon a slider answers.
 
-    python -m benchmarks.speed.pages                      writes results/pages.json: twelve minutes
-    python -m benchmarks.speed.pages --only start,slider  two minutes, without the session
+    python -m benchmarks.speed.pages                      writes results/pages.json
 
 A browser without a window drives the page (Chromium and Playwright).  Of images of 28 and of 64 pixels:
 seconds from the command to the first picture, and milliseconds from a slider's event to the picture that it
-asked for; then a session of actions, with the server's resident memory beside.  The networks are those of the
-preset `dcgan` at its default width, hardly trained: how long they take does not depend on that.
+asked for.  The networks are those of the preset `dcgan` at its default width, hardly trained: how long they
+take does not depend on that.
 """
 
 import dataclasses
@@ -29,7 +28,7 @@ SIDES = (28, 64)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 STARTS = 3
 MOVES = 60
-PARTS = ("start", "slider", "session")
+PARTS = ("start", "slider")
 # Milliseconds from an event of the first slider until its picture has another address.
 ANSWER = """(value) => new Promise((resolve) => {
   const slider = [...document.querySelectorAll("input[type=range]")].at(-7);
@@ -48,8 +47,6 @@ class Options:
     """The flags of this command."""
 
     only: tuple[str, ...] = flag((), f"of {', '.join(PARTS)}, separated by commas")
-    actions: int = flag(2000, "of the session", lower=10)
-    minutes: float = flag(5.0, "of the session", lower=0.1)
     json: str = flag("results/pages.json", "file for the numbers; other parts' are kept")
 
 
@@ -68,6 +65,8 @@ def _main(argv) -> None:
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         raise UserError("a browser is needed: apt-get install chromium")
+    import gan_common.quiet  # noqa: F401
+
     chosen = options.only or PARTS
     table = Path(options.json)
     found = running.table(table, "parts") | {"command": "python -m benchmarks.speed.pages"}
@@ -76,10 +75,8 @@ def _main(argv) -> None:
         for side in SIDES:
             run = _hardly_trained(Path(folder) / str(side), side)
             for name in chosen:
-                if name == "session" and side != SIDES[0]:
-                    continue
                 found["parts"][f"{name} {side}"] = {
-                    **MEASURES[name](browser, run, options),
+                    **MEASURES[name](browser, run),
                     "machine": machine.description(),
                     "load": round(os.getloadavg()[0], 1),
                 }
@@ -116,13 +113,8 @@ class Served:
         self.process.terminate()
         self.process.wait(20)
 
-    def megabytes(self) -> float:
-        """Resident memory of the server; Linux alone tells it."""
-        text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
-
-def start(browser, run: Path, _: Options) -> dict:
+def start(browser, run: Path) -> dict:
     """Seconds from the command to the first picture."""
     seconds = []
     for _ in range(STARTS):
@@ -131,7 +123,7 @@ def start(browser, run: Path, _: Options) -> dict:
     return {"seconds": seconds, "median_seconds": statistics.median(seconds)}
 
 
-def slider(browser, run: Path, _: Options) -> dict:
+def slider(browser, run: Path) -> dict:
     """Milliseconds from a slider's event to its picture."""
     with Served(browser, run) as served:
         time.sleep(5)  # the directions, which are found once after the first picture
@@ -147,40 +139,7 @@ def slider(browser, run: Path, _: Options) -> dict:
     }
 
 
-def session(browser, run: Path, options: Options) -> dict:
-    """Resident memory of the server over a session: sliders, picks, classes, walks, sums, new pictures."""
-    with Served(browser, run) as served:
-        page, begun = served.page, time.perf_counter()
-        time.sleep(5)
-        acts = (
-            lambda k: page.evaluate(ANSWER, 0.5 + 0.01 * (k % 97)),
-            lambda k: page.get_by_role("button", name=f"picture {k % 24}", exact=True).click(),
-            lambda k: page.evaluate(ANSWER, -0.5 - 0.01 * (k % 89)),
-            lambda k: page.get_by_label(f"Field {'ABC'[k % 3]}").click(),
-            lambda k: page.get_by_role("button", name="Back to the middle").click(),
-            lambda k: page.get_by_role("button", name="Play").click(),
-            lambda k: page.get_by_role("button", name="New pictures").click(),
-            lambda k: page.get_by_role("button", name="nearest training").click(),
-        )
-        memory = []
-        for k in range(options.actions):
-            acts[k % len(acts)](k)
-            if k % (options.actions // 10) == 0:
-                memory.append(round(served.megabytes()))
-            early = begun + 60 * options.minutes * k / options.actions - time.perf_counter()
-            time.sleep(max(0.0, early))
-        memory.append(round(served.megabytes()))
-        minutes = (time.perf_counter() - begun) / 60
-    # The first tenth loads the training pictures and traces what had not been asked for.
-    return {
-        "actions": options.actions,
-        "minutes": round(minutes, 1),
-        "megabytes": memory,
-        "growth_megabytes": memory[-1] - memory[1],
-    }
-
-
-MEASURES = {"start": start, "slider": slider, "session": session}
+MEASURES = {"start": start, "slider": slider}
 
 
 if __name__ == "__main__":
