@@ -5,6 +5,7 @@ applied.  So one batch of generated samples, and one look of D at it, serve both
 one call of a graph; nothing is copied to Python between them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -26,6 +27,11 @@ REFERENCE = 64  # latents in the reference batch of virtual batch norm
 NOISY_SHARE = 0.5  # of the run, until the noise is gone
 SLOW_SHARE, SLOW_RATIO = 0.1, 5  # generator_first: of the run, and G's steps for one of D
 GENERATED_AT_ONCE = 500
+# What a step tells; these are the names by which a doctor knows them.
+TOLD = (
+    *("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"),
+    *("d_gradient_norm", "g_gradient_norm"),
+)
 
 
 class Game:
@@ -123,6 +129,7 @@ class Game:
         self.g.assign(self.generator.initial(2 * seed))
         self.d.assign(self.discriminator.initial(2 * seed + 1))
         self.steps_done = 0
+        self._pool: tuple[int, Any] = (-1, None)  # of which call, and its numbers
 
     # ------------------------------------------------------------------------- training
 
@@ -130,24 +137,43 @@ class Game:
         """Go on by so many steps."""
         last = self.steps_done + steps
         while self.steps_done < last:
-            end = min(last, (self.steps_done // CALL_STEPS + 1) * CALL_STEPS)
-            self._train(tf.constant(self.steps_done, tf.int64), tf.constant(end, tf.int64))
-            self.steps_done = end
+            self.advance(min(last, self.call_end))
+
+    @property
+    def call_end(self) -> int:
+        """The last step that the next call of the graph can go to."""
+        return (self.steps_done // CALL_STEPS + 1) * CALL_STEPS
+
+    def advance(self, end: int) -> tf.Tensor:
+        """Go on to a step that is no further than `call_end`; what each step told, (steps, len(TOLD))."""
+        call = self.steps_done // CALL_STEPS
+        if self._pool[0] != call:
+            self._pool = call, self._draw_pool(call)
+        told = self._train(
+            tf.constant(self.steps_done, tf.int64), tf.constant(end, tf.int64), self._pool[1]
+        )
+        self.steps_done = end
+        return told
 
     def prepare(self) -> None:
         """Build the graph, so that its time is not taken for training's."""
-        self._train(tf.constant(0, tf.int64), tf.constant(0, tf.int64))
+        self.advance(self.steps_done)
 
-    def _many_steps(self, first: Any, last: Any) -> None:
+    def _many_steps(self, first: Any, last: Any, pool: Any) -> tf.Tensor:
+        told = tf.TensorArray(tf.float32, tf.cast(last - first, tf.int32))
+        for i in tf.range(first, last):
+            row = self.step(i, pool)
+            told = told.write(tf.cast(i - first, tf.int32), tf.stack([row[name] for name in TOLD]))
+        return told.stack()
+
+    def _draw_pool(self, call: int) -> tf.Tensor:
         # Drawing normal numbers would take a third of the time.  A step takes a window of a pool instead,
         # at any offset: the same numbers come again, but in other places of other latents.
         size = max(POOL, 4 * self.options.batch_size * self.options.latent_dim)
-        pool = tf.random.stateless_normal((size,), tf.stack([self.seed, -1 - first // CALL_STEPS]))
-        for i in tf.range(first, last):
-            self.step(i, pool)
+        return tf.random.stateless_normal((size,), tf.stack([self.seed, -1 - call]))
 
-    def step(self, i: Any, pool: Any) -> None:
-        """Step number i of both players."""
+    def step(self, i: Any, pool: Any) -> dict[str, tf.Tensor]:
+        """Step number i of both players; what it tells, by the names of `TOLD`, as scalars."""
         options, n = self.options, self.options.batch_size
 
         def seed_of(stream: int) -> tf.Tensor:
@@ -161,8 +187,7 @@ class Game:
         z = tf.reshape(tf.slice(pool, [offset], [numbers]), (n, options.latent_dim))
 
         if self.modern:
-            self.modern_step(i, real, self.placed(z, seed_of(CODE)))
-            return
+            return self.modern_step(i, real, self.placed(z, seed_of(CODE)))
 
         if "unrolled" in options.tricks:
             fake, g_gradient = self.unrolled(z, real, labels)
@@ -186,10 +211,7 @@ class Game:
                 shown,
                 seed_of(LINES),
             )
-            if "feature_matching" in options.tricks:
-                g_loss = tricks.feature_matching_loss(tf.stop_gradient(real_features), features)
-            else:
-                g_loss = losses.generator_loss(options.loss, logits)
+            g_loss = self.generator_loss((real_logits, real_features), (logits, features))
         d_gradient = tape.gradient(d_loss, self.d)
         if "unrolled" not in options.tricks:
             to_samples = tape.gradient(g_loss, shown)
@@ -204,15 +226,28 @@ class Game:
         if self.average is not None:
             self.average.update()
         self.terms.update()
+        level = 0.5 if options.loss == "least_squares" else 0.0  # between generated and real
+        return {
+            "d_loss": d_loss,
+            "g_loss": g_loss,
+            "d_real_accuracy": tf.reduce_mean(tf.cast(real_logits > level, tf.float32)),
+            "d_fake_accuracy": tf.reduce_mean(tf.cast(logits < level, tf.float32)),
+            "d_gradient_norm": tf.norm(d_gradient),
+            "g_gradient_norm": tf.norm(g_gradient),
+        }
 
-    def modern_step(self, i: Any, real: Any, z: Any) -> None:
-        """Step number i of `--preset modern`."""
+    def modern_step(self, i: Any, real: Any, z: Any) -> dict[str, tf.Tensor]:
+        """Step number i of `--preset modern`; what it tells."""
         weight = modern.gamma(self.options.r1, i, self.options.steps)
-        g_gradient, d_gradient, _, _ = modern.gradients(self, real, z, weight)
+        g_gradient, d_gradient, told = modern.gradients(self, real, z, weight)
         self.g_optimizer.apply([g_gradient], [self.g])
         self.d_optimizer.apply([d_gradient], [self.d])
         if self.average is not None:
             self.average.update()
+        return told | {
+            "d_gradient_norm": tf.norm(d_gradient),
+            "g_gradient_norm": tf.norm(g_gradient),
+        }
 
     def placed(self, z: Any, seed: Any) -> tf.Tensor:
         """Latents as the setting has them: normal, or about one of its codes."""
@@ -240,6 +275,12 @@ class Game:
             samples = tricks.pack(samples, self.packed)
         return self.discriminator(weights, samples)
 
+    def generator_loss(self, of_real: tuple, of_fake: tuple) -> tf.Tensor:
+        """What G minimizes against D as it is now, from what `judge` gives of both."""
+        if "feature_matching" in self.options.tricks:
+            return tricks.feature_matching_loss(tf.stop_gradient(of_real[1]), of_fake[1])
+        return losses.generator_loss(self.options.loss, of_fake[0])
+
     def discriminator_loss(self, real_logits: Any, fake_logits: Any) -> tf.Tensor:
         """By the setting's kind, with labels 1 − α and 0 + β."""
         chosen, kind = self.options.tricks, self.options.loss
@@ -262,19 +303,25 @@ class Game:
             fakes.append(self.generate(self.g, z, labels))
             return fakes[0]
 
+        gradient = self.ahead(generate, self.g, real, labels)
+        return fakes[0], gradient
+
+    def ahead(self, generate: Callable, by: Any, real: Any, labels: Any) -> tf.Tensor:
+        """The gradient by `by` of G's loss against D some steps ahead; `generate` () → fakes."""
+
         def logits(parameters: Any, samples: Any) -> Any:
             return self.judge(parameters[0], samples, labels)[0]
 
-        _, (gradient,) = tricks.unrolled_gradients(
+        _, gradients = tricks.unrolled_gradients(
             generate,
             lambda d, fake: losses.generator_loss(self.options.loss, logits(d, fake)),
             lambda d, fake: self.discriminator_loss(logits(d, real), logits(d, fake)),
-            [self.g],
+            [by],
             [self.d],
             self.d_optimizer,
             self.options.unrolled_steps,
         )
-        return fakes[0], gradient
+        return gradients[0]
 
     # -------------------------------------------------------------------------- looking
 
@@ -284,29 +331,53 @@ class Game:
         parts = [self._samples(weights, tf.constant(k)) for k in range(-(-n // GENERATED_AT_ONCE))]
         return np.concatenate([part.numpy() for part in parts])[:n]
 
-    @tf.function(reduce_retracing=True)
-    def _samples(self, weights: Any, k: Any) -> tf.Tensor:
+    def latents(self, k: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """The k-th `GENERATED_AT_ONCE` latents to look at, and modes for them."""
         seed = tf.stack([self.seed + 1_000_000_007, tf.cast(k, tf.int64)])
         z = tricks.sample_latent(GENERATED_AT_ONCE, self.options.latent_dim, seed=seed)
         labels = tf.random.stateless_uniform(
             (GENERATED_AT_ONCE,), seed + 1, 0, self.data.labels, tf.int32
         )
-        return self.generate(weights, self.placed(z, seed + 2), labels)
+        return self.placed(z, seed + 2), labels
+
+    @tf.function(reduce_retracing=True)
+    def _samples(self, weights: Any, k: Any) -> tf.Tensor:
+        return self.generate(weights, *self.latents(k))
 
     def surface(self, points: np.ndarray) -> np.ndarray | None:
-        """D's probability of "real" at points (n, 2).
+        """D's probability of "real" at points (n, 2); see `verdicts`."""
+        logits = self.verdicts(points)
+        return None if logits is None else tf.sigmoid(logits).numpy()
 
-        It is that of a pack of the point alone, and of the mode that D likes it best as.  None when D looks
-        at whole batches, so that a point alone has no value.
+    def verdicts(self, points: Any) -> tf.Tensor | None:
+        """D's logits at points (n, 2).
+
+        Each is that of a pack of the point alone, and of the mode that D likes it best as.  None when D
+        looks at whole batches, so that a point alone has no value.
         """
         if self.discriminator.minibatch is not None:
             return None
         repeated = tf.repeat(tf.cast(points, tf.float32), self.packed, axis=0)
+        rows = tf.shape(repeated)[:1]
         logits = [
-            self.judge(self.d, repeated, tf.fill(len(repeated), label))[0][:, 0].numpy()
+            self.judge(self.d, repeated, tf.fill(rows, label))[0][:, 0]
             for label in range(self.data.labels if self.conditional else 1)
         ]
-        return tf.sigmoid(np.max(logits, axis=0)).numpy()
+        return tf.reduce_max(logits, axis=0)
 
+    # -------------------------------------------------------------------- back and forth
 
-# ------------------------------------------------------------------------------------- several seeds
+    def save(self) -> tuple[int, list[np.ndarray]]:
+        """All that training changes: the steps done, and a copy of every array."""
+        return self.steps_done, [tf.convert_to_tensor(v).numpy().copy() for v in self._changing]
+
+    def restore(self, saved: tuple[int, list[np.ndarray]]) -> None:
+        """Go on from what `save` gave, of this game or of one with the same options and seed."""
+        self.steps_done, arrays = saved
+        self._pool = (-1, None)
+        for variable, array in zip(self._changing, arrays, strict=True):
+            variable.assign(array)
+
+    @property
+    def _changing(self) -> list:
+        return [self.g, self.d, self.seed, *(variable for variable, _ in self._state)]

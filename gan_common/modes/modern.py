@@ -85,7 +85,7 @@ def gamma(start: float, step: Any, steps: int) -> tf.Tensor:
 
 def gradients(
     game: Any, real: Any, z: Any, weight: Any
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
     """Both players' gradients from the same weights, by one look of D at real and generated samples.
 
     D's slope at each sample serves both penalties, and at generated ones also G: the gradient of G's loss
@@ -98,7 +98,8 @@ def gradients(
         weight: γ of R1 and of R2.
 
     Returns:
-        G's gradient and D's, each of the shape of the weights; D's loss without the penalties, and G's.
+        G's gradient and D's, each of the shape of the weights; D's loss without the penalties, G's, and D's
+        accuracies, by pairs: how often it finds the real sample more real than the one beside it.
     """
     n = len(real)
     with tf.GradientTape() as g_tape:
@@ -117,4 +118,10 @@ def gradients(
     ahead = logits[:n] - logits[n:]
     to_samples = -tf.sigmoid(ahead) * slope[n:] / (n * game.data.std)
     g_gradient = g_tape.gradient(fake, game.g, output_gradients=to_samples)
-    return g_gradient, d_gradient, d_loss, g_loss
+    told = {
+        "d_loss": d_loss,
+        "g_loss": g_loss,
+        "d_real_accuracy": tf.reduce_mean(tf.cast(logits[:n] > logits[n:], tf.float32)),
+        "d_fake_accuracy": tf.reduce_mean(tf.cast(logits[n:] < logits[:n], tf.float32)),
+    }
+    return g_gradient, d_gradient, told

@@ -8,6 +8,7 @@ SIGMA = {"ring": 0.01, "grid": 0.05}
 SAMPLES = {"ring": 2500, "grid": 2500, "stacked": 26_000}
 HIGH_QUALITY = 3.0  # within this many σ of the nearest centre
 FILLED = 0.2  # of an even share: what a mode must hold to be filled
+REACH = {"ring": 1.8, "grid": 5.5}  # how far images go from the middle
 
 
 def _check_task(task: str) -> None:
@@ -117,6 +118,12 @@ def coverage(samples: Any, centres: np.ndarray, sigma: float) -> dict[str, float
     Raises:
         ValueError: shapes that do not fit, no samples, or sigma that is not positive.
     """
+    counts = mode_counts(samples, centres, sigma)
+    return evenness(counts, len(samples)) | {"high_quality": float(counts.sum() / len(samples))}
+
+
+def mode_counts(samples: Any, centres: np.ndarray, sigma: float) -> np.ndarray:
+    """How many samples of high quality each mode has, (modes,) integers; see `coverage`."""
     samples, centres = np.asarray(samples, np.float64), np.asarray(centres, np.float64)
     if samples.ndim != 2 or centres.ndim != 2 or samples.shape[1] != centres.shape[1]:
         raise ValueError(
@@ -132,5 +139,4 @@ def coverage(samples: Any, centres: np.ndarray, sigma: float) -> dict[str, float
         raise ValueError(f"sigma must be positive. Received: sigma={sigma}")
     distance = np.linalg.norm(samples[:, None] - centres[None], axis=-1)  # (N, modes)
     good = distance.min(axis=1) <= HIGH_QUALITY * sigma  # False for NaN
-    counts = np.bincount(distance[good].argmin(axis=1), minlength=len(centres))
-    return evenness(counts, len(samples)) | {"high_quality": float(good.mean())}
+    return np.bincount(distance[good].argmin(axis=1), minlength=len(centres))

@@ -18,19 +18,30 @@ WINDOW, MODE, REAL, LINES, CODE = range(5)
 
 
 class Points:
-    """Real data of `ring` and `grid`, drawn in the graph.
+    """Real data of `ring` and `grid`, or of Gaussians elsewhere, drawn in the graph.
+
+    Args:
+        task: "ring" or "grid"; any other name for the centres that are given.
+        middles: (modes, 2), and
+        sigma: of each, instead of a task's.
 
     Attributes:
+        centres: (modes, 2) float32.
         shape: of a sample.
         labels: number of modes.
         std: of the data, per coordinate.
+
+    Raises:
+        ValueError: another task, without centres.
     """
 
-    def __init__(self, task: str) -> None:
-        self.centres = centres(task).astype(np.float32)
-        self.sigma = SIGMA[task]
+    def __init__(
+        self, task: str, middles: np.ndarray | None = None, sigma: float | None = None
+    ) -> None:
+        self.centres = (centres(task) if middles is None else middles).astype(np.float32)
+        self.sigma = SIGMA[task] if sigma is None else sigma
         self.shape, self.labels = (2,), len(self.centres)
-        self.std = float(np.sqrt(np.mean(self.centres**2)))
+        self.std = float(np.sqrt(np.mean(self.centres**2))) or self.sigma
 
     def draw(self, n: int, seed_of: Callable) -> tuple[tf.Tensor, tf.Tensor]:
         """(n, 2) samples and the modes (n,) that they are of; `seed_of` a stream is its seed."""

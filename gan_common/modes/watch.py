@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from gan_common import plotting
+from gan_common.modes.points import REACH
 from gan_common.plotting import planes
 
 LOOKS = 60  # at a training
 COLUMNS = 7  # of the figure over training
 FRAMES = 30
 POINTS = 500  # generated points in an image
-REACH = {"ring": 1.8, "grid": 5.5}  # how far images go from the middle
 
 
 class Watch:
