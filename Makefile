@@ -49,6 +49,15 @@ train-dcgan: $(READY)  ## draw handwritten digits: train a DCGAN that is given t
 train-ssgan: $(READY)  ## name digits from 100 labels: train a semi-supervised GAN, no download
 	@$(RUN) -m ssgan_tf.train --dataset mnist5k --labels 100 --max_minutes 3 $(ARGS)
 
+PAGES := $(VENV)/.installed-pages
+$(PAGES): $(READY)
+	@echo "installing what pages in a browser need into $(VENV), once"
+	@$(call install,'.[pages]')
+	@touch $(PAGES)
+
+play: $(PAGES)  ## the game in two dimensions, live in your browser: make it collapse, and cure it
+	@$(RUN) -m gan_common.play $(ARGS)
+
 $(LAB): $(READY)
 	@echo "installing JupyterLab into $(VENV), once"
 	@$(call install,'.[notebooks]')

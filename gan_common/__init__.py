@@ -20,6 +20,7 @@ the latent of a given image                      `projection`
 what a run leaves on the disk                    `runs`
 why a training fails, and what is done           `doctor`
 mode collapse in two dimensions                  `modes`
+the same, live in a page                         `play`
 figures, grids, GIFs                             `plotting`
 flags, errors, exit status                       `cli`
 the same numbers in less time                    `kernels`

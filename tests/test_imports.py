@@ -65,6 +65,7 @@ FLOORS = (
     ("drawing", "runs"),
     ("cli",),
     ("lessons", "modes", "pages"),
+    ("play",),
     ("__main__",),
 )
 FLOOR = {wing: number for number, wings in enumerate(FLOORS) for wing in wings}

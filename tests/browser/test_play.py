@@ -1,0 +1,122 @@
+"""The page of the game in two dimensions: its stories, its switches, and what closing it ends."""
+
+import re
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("nicegui", reason="NiceGUI is not installed")
+
+
+@pytest.fixture(scope="module")
+def played(site):
+    from gan_common.play import page
+
+    page.build("/play")
+    return f"{site.url}/play"
+
+
+@pytest.fixture
+def tab(played, visit):
+    page = visit.page
+    page.set_default_timeout(120_000)  # a graph is built, on a machine that may be busy
+    page.goto(played)
+    page.locator("[data-told='Step']").first.wait_for()
+    return page
+
+
+def told(page, name, game=0):
+    """What stands beside a game's plane; empty where there is no game yet."""
+    found = page.locator(".game").nth(game).locator(f'[data-told="{name}"]')
+    return found.inner_text() if found.count() else ""
+
+
+def number(page, name, game=0):
+    found = re.match(r"[\d.,e+-]+", told(page, name, game))
+    return float(found[0].replace(",", "")) if found else -1.0
+
+
+def wait(page, until, seconds=150):
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, page.locator(".trouble").text_content()
+        page.wait_for_timeout(100)
+
+
+def after(page, steps):
+    wait(page, lambda: number(page, "Step") >= steps)
+
+
+def begin(page, story):
+    page.locator(f"[data-story={story}]").click()
+    wait(page, lambda: number(page, "Step") == 0 or number(page, "Step") < 100)
+
+
+def verdict(page, game=0):
+    return page.locator(".game").nth(game).locator("[role=status]").inner_text()
+
+
+def test_stories_are_to_be_seen(tab, visit):
+    begin(tab, "cure")
+    wait(tab, lambda: number(tab, "Step", 1) >= 300)
+    assert number(tab, "Modes captured") <= 2
+    assert "mode collapse" in verdict(tab)
+    assert number(tab, "Modes captured", 1) >= 4
+    assert "nothing is wrong" in verdict(tab, 1)
+    visit.shot("play")
+    begin(tab, "strong")
+    after(tab, 200)
+    assert "D is too strong" in verdict(tab)
+    assert number(tab, "Mean pull on a sample") < 0.01 < number(tab, "Mean pull on a sample", 1)
+    tab.locator("[data-do=run]").click()
+    tab.get_by_text("paused").wait_for()
+    step = number(tab, "Step")
+    tab.wait_for_timeout(300)
+    assert number(tab, "Step") == step
+    visit.check_accessible()
+    visit.check_widths()
+
+
+def test_steps_rewinding_switches_and_drawing(tab):
+    for _ in range(3):
+        tab.locator("[data-do=step]").click()
+    wait(tab, lambda: number(tab, "Step") == 3)
+    loss = told(tab, "D's loss")
+    tab.locator("[data-do=step]").click()
+    wait(tab, lambda: number(tab, "Step") == 4)
+    tab.locator("[data-do=back]").click()
+    wait(tab, lambda: number(tab, "Step") == 3)
+    assert told(tab, "D's loss") == loss
+    # The keyboard alone: the slider by Home, a switch by space.
+    tab.get_by_role("slider", name="Rewind to step").focus()
+    tab.keyboard.press("Home")
+    wait(tab, lambda: number(tab, "Step") == 0)
+    tab.get_by_role("checkbox", name="r1").focus()
+    tab.keyboard.press("Space")
+    tab.get_by_text("--tricks r1").wait_for()
+    tab.get_by_role("checkbox", name="unrolled").click()
+    tab.get_by_role("alert").get_by_text("leave one of them out").wait_for()
+    assert not tab.get_by_role("checkbox", name="unrolled").is_checked()
+    # A world that is drawn: nothing to play until there are points, by mouse or by keyboard.
+    tab.get_by_role("combobox", name="Data").click()
+    tab.get_by_role("option", name="drawn").click()
+    tab.locator("[data-do=run]").click()
+    tab.get_by_role("alert").get_by_text("Draw at least one point").wait_for()
+    tab.locator(".plane").first.click(position={"x": 100, "y": 100})
+    wait(tab, lambda: told(tab, "Modes captured").endswith("of 1"))
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    wait(tab, lambda: told(tab, "Modes captured").endswith("of 2"))
+    tab.locator("[data-do=run]").click()
+    after(tab, 5)
+
+
+def test_a_closed_tab_ends_its_training(tab, visit):
+    tab.locator("[data-do=run]").click()
+    after(tab, 5)
+    visit.context.close()
+    end = time.monotonic() + 10
+    while any(thread.name == "play" for thread in threading.enumerate()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
