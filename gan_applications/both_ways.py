@@ -100,14 +100,14 @@ class BothWays:
     ) -> Game:
         """One kind's game: real and generated images of it, each judged alone."""
         critic = lambda seen: judge(seen, training=True)  # noqa: E731
-        shown = [self.terms.shown(images, seed, done) for images in (real, fake)]
-        on_real, on_fake = (critic(images) for images in shown)
+        real, shown = (self.terms.shown(images, seed, done) for images in (real, fake))
+        on_real, on_fake = critic(real), critic(shown)
         on_old = on_fake
         if replay is not None:  # D alone sees old ones; G is judged by its new ones
             on_old = critic(self.terms.shown(replay.mix(fake), seed, done))
         flipped = self.terms.flipped(on_real, on_old, seed)
         d_loss = losses.discriminator_loss(self.loss, *flipped, real_label=self.real_label)
-        d_loss += self.terms.penalty(critic, *shown, seed)
+        d_loss += self.terms.penalty(critic, real, shown, seed)
         return Game(d_loss, losses.generator_loss(self.loss, on_fake), on_real, on_old)
 
     def update(
@@ -121,11 +121,13 @@ class BothWays:
             for loss, player in zip((d_loss, g_loss), players, strict=True)
         ]
         norms = [player.learn(of) for player, of in zip(players, gradients, strict=True)]
-        sums = [sum(getattr(game, name) for game in games) / len(games)
-                for name in ("d_loss", "g_loss")]  # fmt: skip
-        logits = [tf.concat([getattr(game, name) for game in games], axis=0)
-                  for name in ("real", "fake")]  # fmt: skip
-        return told(*sums, *logits, *norms, boundary=boundary)
+        d_games, g_games = (
+            sum(getattr(game, name) for game in games) / len(games) for name in ("d_loss", "g_loss")
+        )
+        real, fake = (
+            tf.concat([getattr(game, name) for game in games], axis=0) for name in ("real", "fake")
+        )
+        return told(d_games, g_games, real, fake, norms[0], norms[1], boundary)
 
     # ---------------------------------------------------------------------- what comes of it
 
@@ -166,8 +168,6 @@ class BothWays:
         there, back = self.translate(a, "b"), self.translate(b, "a")
         first, second = given.kinds
         columns = {first: a, f"as {second}": there, f"{first} again": self.translate(there, "a")}
-        if given.truth:
-            columns["truth"] = b
         columns |= {second: b, f"as {first}": back, f"{second} again": self.translate(back, "b")}
         return columns
 

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from gan_applications import pairs, running, turned
 from gan_common import data
@@ -27,6 +28,7 @@ from gan_common.errors import UserError
 COUNT, HELD_OUT = 4000, 500  # boxes and figures
 COPIES = 4  # of a digit, over other patches
 PATCH_SOURCE = 64  # pixels, the size of the emoji that patches are cut from
+BLUR = 2.0  # pixels: an emoji's strokes are as wide as a digit's, and no eye could tell them apart
 OTHER_HEAP = 7919  # added to the seed of the second heap's order
 
 
@@ -116,7 +118,10 @@ def of_turned(first: str, second: str, count: int = COUNT, held_out: int = HELD_
     ):
         angles.append(rng.uniform(-turned.MOST, turned.MOST, n))
         parts.append(turned.draw(kind, angles[-1], rng))
-    return Heaps(*parts, labels=(angles[2], angles[3]), kinds=(first, second))
+    return Heaps(
+        parts[0], parts[1], parts[2], parts[3],
+        labels=(angles[2], angles[3]), kinds=(first, second),
+    )  # fmt: skip
 
 
 def of_emoji(size: int) -> Heaps:
@@ -139,7 +144,7 @@ def of_digits(digits: Any) -> Heaps:
     order = rng.permutation(len(digits.x_train))
     first, second = np.array_split(order, 2)
     train, test = openmoji.splits()
-    emoji = openmoji.draw(PATCH_SOURCE)
+    emoji = ndimage.gaussian_filter(openmoji.draw(PATCH_SOURCE), (0, BLUR, BLUR, 0))
     plain, others = digits.x_train[first], np.tile(digits.x_train[second], (COPIES, 1, 1, 1))
     blended = [
         blend(of, patches(emoji[rows], len(of), of.shape[1], rng))

@@ -65,6 +65,27 @@ ROWS = {
             "label smoothing": {"tricks": "label_smoothing"},
         },
     ),
+    "discogan": Row("discogan", {"dataset": "boxes:figures"}, True),
+    "discogan:colors": Row("discogan", {"dataset": "boxes:colors"}, True),
+    **_ablations(
+        "discogan",
+        {
+            "the game alone": {"reconstruction": "none"},
+            "one reconstruction": {"reconstruction": "one"},
+        },
+    ),
+    "cyclegan": Row("cyclegan", {"dataset": "openmoji:lines"}, True),
+    "cyclegan:digits": Row("cyclegan", {"dataset": "mnist5k:patches"}, True),
+    **_ablations(
+        "cyclegan",
+        {
+            "no cycle": {"cycle_weight": 0},
+            "no identity": {"identity_weight": 0},
+            "no old images": {"noreplay": True},
+            "digits, no cycle": {"dataset": "mnist5k:patches", "cycle_weight": 0},
+            "digits, no identity": {"dataset": "mnist5k:patches", "identity_weight": 0},
+        },
+    ),
     "srgan": Row("srgan", {"dataset": "openmoji"}, True),
     "srgan:cifar10": Row("srgan", {"dataset": "cifar10"}, True, needs="cifar10"),
     **_ablations(
@@ -195,7 +216,8 @@ def figure_of(path: Path, name: str) -> Path:
 def _keep_figure(figure: Path, path: Path, row: Row) -> None:
     """The first seed's figure, with the credit that its data ask for."""
     about = PngInfo()
-    if str(row.flags.get("dataset", "")).startswith("openmoji"):
+    dataset = str(row.flags.get("dataset", ""))
+    if dataset.startswith("openmoji") or dataset.endswith(":patches"):
         about.add_text("Copyright", openmoji.CREDIT)
     with files.whole(path) as temporary, Image.open(figure) as image:
         image.save(temporary, "PNG", optimize=True, pnginfo=about)

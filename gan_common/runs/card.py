@@ -23,7 +23,13 @@ LICENSES = {
     "cifar10": "Published without one (Krizhevsky 2009); its images were collected from the web.",
     "svhn": "For non-commercial use only; Netzer et al. 2011, images from Google Street View.",
     "shapes": "MIT, as this project, which draws them.",
+    "boxes": "MIT, as this project, which draws them.",
     "openmoji": "CC BY-SA 4.0; OpenMoji (openmoji.org), to be credited wherever its images are shown.",
+}
+# Of the data sets of gan_applications that are made of two.
+LICENSES |= {
+    f"{name}:patches": f"Digits: {LICENSES[name]}\n\nPatches: {LICENSES['openmoji']}"
+    for name in ("mnist", "mnist5k")
 }
 YOURS = (
     "Yours: say here whose images they are, and what may be done with them and with what is drawn."
@@ -58,7 +64,7 @@ def contents(run: Run) -> str:
     """
     path, config = run.folder / NAME, _config(run)
     dataset = str(config.get("dataset", "unknown"))
-    license = _kept(path) or LICENSES.get(dataset.partition(":")[0], YOURS)
+    license = _kept(path) or LICENSES.get(dataset, LICENSES.get(dataset.partition(":")[0], YOURS))
     try:
         parts = [_title(config), _facts(run, config), _measures(run), _loading(run, config)]
     except UserError:
