@@ -9,7 +9,7 @@ import pytest
 from benchmarks.experiments import modes as modes_table
 from benchmarks.experiments import ssgan as ssgan_table
 from benchmarks.speed import bench
-from gan_applications import pix2pix, srgan
+from gan_applications import cyclegan, discogan, pix2pix, srgan
 from gan_common import modes
 from gan_common.cli import export, generate
 from gan_common.metrics import __main__ as folders
@@ -53,11 +53,13 @@ def test_the_readme_names_only_flags_that_exist(document):
         modes_table.Options,
         ssgan_table.Options,
         bench.Options,
+        cyclegan.Config,
+        discogan.Config,
         pix2pix.Config,
         srgan.Config,
     )
     named = set(re.findall(r"--([a-z_0-9]+)", text_of(document)))
-    assert named - known - {"minutes", "help", "noconditional", "noskips"} == set()
+    assert named - known - {"minutes", "help", "noconditional", "noskips", "noreplay"} == set()
 
 
 def test_the_readme_names_the_flags_that_people_need():
