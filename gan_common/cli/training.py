@@ -13,7 +13,7 @@ class RunConfig:
     dataset: str = flag(
         "mnist5k",
         "mnist5k, openmoji, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
-        "shapes:perspective, shapes:structure or folder:PATH",
+        "shapes:perspective, shapes:structure, shapes:scenes or folder:PATH",
         on_resume=True,
     )
     data_dir: str | None = flag(

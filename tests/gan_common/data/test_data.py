@@ -148,7 +148,7 @@ def test_importing_the_module_imports_no_tensorflow():
     assert done.stdout == (
         "unknown data set 'minst'; "
         "known: mnist5k, openmoji, mnist, fashion_mnist, cifar10, svhn, shapes, shapes:count, "
-        "shapes:perspective, shapes:structure, folder:PATH\n"
+        "shapes:perspective, shapes:structure, shapes:scenes, folder:PATH\n"
     )
 
 
