@@ -111,7 +111,9 @@ def held_out(scene: Scene) -> bool:
         return bool(scene.view) and (color + 2 * VIEWS.index(scene.view or "left")) % 6 == 0
     if scene.kind == "figure":
         return bool(scene.arms) and (color + 2 * ARMS.index(scene.arms or "raised") + 1) % 6 == 0
-    return bool(scene.count) and (color + 2 * KINDS.index(scene.kind or "") + scene.count) % 6 == 0
+    if scene.kind is None or scene.count is None:
+        return False
+    return (color + 2 * KINDS.index(scene.kind) + scene.count) % 6 == 0
 
 
 def choose(n: int, rng: np.random.Generator, unseen: bool | None = None) -> list[Scene]:
@@ -274,7 +276,7 @@ def _things(scenes: Sequence[Scene], rng: np.random.Generator, size: int) -> np.
     for number in set(count.tolist()) - {1}:
         rows = np.flatnonzero(count == number)
         centres[rows, :number] = worlds.spread(number, REACH * radius[rows], rng, 1.0)
-    for row in np.flatnonzero(count == 1):
+    for row in np.flatnonzero(count == 1).tolist():
         centres[row, 0] = _placed(scenes[row].place or "middle", REACH * radius[row], rng)
     canvas = _ground(np.array([scene.ground == "dark" for scene in scenes]), rng, size)
     color = worlds.hsv(_hues(scenes, rng), 0.8, 0.9)
