@@ -32,6 +32,23 @@ def begin() -> None:
     )
 
 
+def seen(text: str, holds: bool) -> None:
+    """Two sentences on what was seen and why, written by one who looked; shown under the cell.
+
+    Args:
+        text: Markdown.
+        holds: whether the numbers of this run are as the text says.
+
+    Raises:
+        AssertionError: they are not.  The quick form's numbers mean nothing, so there nothing is asked.
+    """
+    from IPython.display import Markdown, display
+
+    if not (QUICK or holds):
+        raise AssertionError(f"the numbers do not say it: {text}")
+    display(Markdown(f"> **Seen.** {text}"))
+
+
 class Live:
     """A figure that is drawn anew while a training runs.
 

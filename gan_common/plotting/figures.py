@@ -14,7 +14,7 @@ import numpy as np
 from gan_common.plotting import canvas
 from gan_common.plotting.grids import tile
 
-_DPI = 80
+_DPI = 160  # twice what a page has: sharp on any screen
 _WIDTH = 8.0  # inches of a figure at most: what a notebook's column holds
 _LEAST_COLUMNS = 10  # images that a named row has room for, so that few are not blown up
 
@@ -64,22 +64,22 @@ def pictures(
         grid = _gray(tile(images, columns))
         height, width = grid.shape[:2]
         inches = min(_WIDTH, max(3.0, width / 34))
-        figure, (ax,) = _figure(title, inches, 0.5 + inches * height / width)
+        figure, (ax,) = new(title, inches, 0.5 + inches * height / width)
         _show(ax, grid)
-        return _finish(figure, title)
+        return finish(figure, title)
     grids = [_gray(tile(row, columns or len(row))) for row in images.values()]
     cell = next(iter(images.values())).shape[2] + 1
     width = max(_LEAST_COLUMNS * cell - 1, *(grid.shape[1] for grid in grids))
     heights = [grid.shape[0] / width for grid in grids]
     ratios = {"width_ratios": [1.5, 6.3], "height_ratios": heights}
     height = 0.5 + 6.3 * sum(heights) + 0.08 * len(grids)
-    figure, axes = _figure(title, _WIDTH, height, len(grids), 2, **ratios)
+    figure, axes = new(title, _WIDTH, height, len(grids), 2, **ratios)
     for (left, right), name, grid in zip(axes.reshape(-1, 2), images, grids, strict=True):
         left.set_axis_off()
         left.text(1.0, 0.5, name, ha="right", va="center", fontsize=9, wrap=True)
         missing = [(0, 0), (0, width - grid.shape[1])] + [(0, 0)] * (grid.ndim - 2)
         _show(right, np.pad(grid, missing, constant_values=255))
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[object]) -> Figure:
@@ -89,13 +89,13 @@ def _labelled(images: np.ndarray, title: str, columns: int, labels: Sequence[obj
     columns, rows = min(columns, len(images)), math.ceil(len(images) / columns)
     side = min(1.6, _WIDTH / columns)
     width = max(3.0, side * columns)
-    figure, axes = _figure(title, width, 0.5 + (side + 0.2) * rows, rows, columns)
+    figure, axes = new(title, width, 0.5 + (side + 0.2) * rows, rows, columns)
     for ax in axes:
         ax.set_axis_off()
     for ax, image, label in zip(axes, images, labels, strict=False):
         _show(ax, _gray(tile(image[None])))
         ax.text(0.5, -0.04, str(label), transform=ax.transAxes, ha="center", va="top", fontsize=8)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 def framed(images: np.ndarray, boxes: Sequence[Sequence[tuple]], scale: int = 3) -> np.ndarray:
@@ -138,7 +138,7 @@ def lines(
     count = len(panels)
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    figure, axes = _figure(title, _WIDTH, 0.6 + rows * (2.9 if count == 1 else 2.5), rows, columns)
+    figure, axes = new(title, _WIDTH, 0.6 + rows * (2.9 if count == 1 else 2.5), rows, columns)
     x, y = ([text] * count if isinstance(text, str) else text for text in (x, y))
     for ax, (heading, curves), across, up in zip(axes, panels.items(), x, y, strict=False):
         for number, (name, (xs, ys)) in enumerate(curves.items()):
@@ -152,7 +152,7 @@ def lines(
         ax.legend(fontsize=8, framealpha=0.8)
     for ax in axes[count:]:
         ax.set_axis_off()
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @canvas.plain
@@ -178,7 +178,7 @@ def points(
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
     side = min(3.0, _WIDTH / columns)
-    figure, axes = _figure(title, side * columns, 0.5 + (side + 0.2) * rows, rows, columns)
+    figure, axes = new(title, side * columns, 0.5 + (side + 0.2) * rows, rows, columns)
     for ax, (heading, found) in zip(axes, panels.items(), strict=False):
         if targets is not None:
             ax.plot(*targets.T, "x", color="C3", markersize=8, markeredgewidth=1.5)
@@ -188,7 +188,7 @@ def points(
         ax.set(xticks=[], yticks=[])
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @canvas.plain
@@ -208,7 +208,7 @@ def surface(
         targets: (K, 2) the modes, drawn as crosses.
         title: above.
     """
-    figure, (ax,) = _figure(title, 6.0, 5.2)
+    figure, (ax,) = new(title, 6.0, 5.2)
     reach = (line[0], line[-1])
     shown = ax.imshow(
         values, "coolwarm", vmin=0, vmax=1, extent=(*reach, *reach), origin="lower", aspect="equal"
@@ -217,7 +217,7 @@ def surface(
     ax.plot(*np.asarray(found).T, ".", color="gold", markersize=3)
     ax.set(xlim=reach, ylim=reach)
     figure.colorbar(shown, ax=ax, label="D's probability of real")
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @canvas.plain
@@ -232,7 +232,7 @@ def bars(
         floor: what real data score, drawn as a line.
     """
     names, means = list(values), [float(np.mean(v)) for v in values.values()]
-    figure, (ax,) = _figure(title, _WIDTH, 1.2 + 0.45 * len(names))
+    figure, (ax,) = new(title, _WIDTH, 1.2 + 0.45 * len(names))
     ax.barh(names, means, color="C0", height=0.6, alpha=0.6)
     for row, name in enumerate(names):
         if len(values[name]) > 1:
@@ -254,7 +254,7 @@ def bars(
     if floor is not None:
         ax.axvline(floor, color="C3", linestyle="--", label=f"real data: {floor:.3g}")
         ax.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
 @canvas.plain
@@ -272,7 +272,7 @@ def columns(
         names: under the bars.
         title, x, y: above, and at the axes.
     """
-    figure, axes = _figure(title, _WIDTH, 3.2, 1, len(panels))
+    figure, axes = new(title, _WIDTH, 3.2, 1, len(panels))
     places = np.arange(len(names))
     for number, (ax, (heading, series)) in enumerate(zip(axes, panels.items(), strict=True)):
         width = 0.8 / len(series)
@@ -287,12 +287,13 @@ def columns(
         ax.grid(visible=False, axis="x")
         if len(series) > 1:
             ax.legend(fontsize=8, framealpha=0.8)
-    return _finish(figure, title)
+    return finish(figure, title)
 
 
-def _figure(
+def new(
     title: str, width: float, height: float, rows: int = 1, columns: int = 1, **ratios: Any
 ) -> tuple[Any, np.ndarray]:
+    """A figure at a notebook's resolution, and its axes; see `canvas.new`."""
     figure, axes = canvas.new(width, height, title, rows, columns, dpi=_DPI, framed=False, **ratios)
     return figure, axes
 
@@ -307,5 +308,6 @@ def _gray(picture: np.ndarray) -> np.ndarray:
     return picture[..., 0] if picture.shape[-1] == 1 else picture
 
 
-def _finish(figure: Any, title: str) -> Figure:
+def finish(figure: Any, title: str) -> Figure:
+    """The drawn figure as one that shows itself."""
     return Figure(canvas.to_png(figure, colors=128), title)
