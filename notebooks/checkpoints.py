@@ -59,7 +59,9 @@ def folder(name: str) -> Path:
         return made
     made = FOLDER / name
     if not (made / "summary.json").exists():
-        print(f"training {name}, once: about {RUNS[name].minutes:g} minutes on two cores", flush=True)
+        print(
+            f"training {name}, once: about {RUNS[name].minutes:g} minutes on two cores", flush=True
+        )
         _train(name, made, {})
     return made
 

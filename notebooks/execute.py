@@ -11,6 +11,7 @@ same cells and their outputs.  Everything runs in a kernel of its own, one noteb
 import argparse
 import base64
 import os
+import re
 import sys
 import tempfile
 import time
@@ -42,16 +43,30 @@ def convert(source: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def solutions(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The code that is folded into the exercises, as cells."""
+    folded = [
+        block
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for part in re.findall(r"<details>.*?</details>", cell.source, re.DOTALL)
+        for block in re.findall(r"```python\n(.*?)```", part, re.DOTALL)
+    ]
+    return [nbformat.v4.new_code_cell(code) for code in folded]
+
+
 def run(source: Path, quick: bool = False) -> nbformat.NotebookNode:
-    """The notebook of a source with its outputs, from a clean kernel.
+    """The notebook of a source with its outputs, from a clean kernel; the solutions run too, and leave nothing.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell raised.
+        nbclient.exceptions.CellExecutionError: a cell, or a solution, raised.
     """
     from nbclient import NotebookClient
     from traitlets.config import Config
 
     notebook = convert(source)
+    shown = len(notebook.cells)
+    notebook.cells += solutions(notebook)
     paths = [str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {
         **os.environ,
@@ -73,6 +88,7 @@ def run(source: Path, quick: bool = False) -> nbformat.NotebookNode:
             resources={"metadata": {"path": str(FOLDER)}},
             config=Config({"KernelManager": sockets}),
         ).execute(env=environment)
+    notebook.cells = notebook.cells[:shown]
     for cell in notebook.cells:
         _join_streams(cell)
     notebook.metadata.pop("language_info", None)  # says which patch release of Python ran

@@ -44,7 +44,9 @@ def seen(text: str, holds: bool) -> None:
     """
     from IPython.display import Markdown, display
 
-    if not (QUICK or holds):
+    if QUICK:
+        return
+    if not holds:
         raise AssertionError(f"the numbers do not say it: {text}")
     display(Markdown(f"> **Seen.** {text}"))
 

@@ -1,9 +1,9 @@
 """Diagrams of a game: who gives what to whom, and which way the gradients come back."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gan_common.plotting import canvas
 from gan_common.plotting.figures import Figure, finish, new
 
 _COLORS = {"data": "#d9ead3", "noise": "#eeeeee", "network": "#cfe2f3", "loss": "#f9d9d2"}
@@ -58,7 +58,9 @@ def diagram(boxes: Mapping[str, Box], arrows: Sequence[Arrow], title: str) -> Fi
     wrong = [box.kind for box in boxes.values() if box.kind not in _COLORS]
     wrong += [name for arrow in arrows for name in arrow[:2] if name not in boxes]
     if wrong:
-        raise ValueError(f"kinds must be of {list(_COLORS)}, ends of {list(boxes)}. Received: {wrong}")
+        raise ValueError(
+            f"kinds must be of {list(_COLORS)}, ends of {list(boxes)}. Received: {wrong}"
+        )
     across = max(box.x for box in boxes.values()) + 1
     down = max(box.y for box in boxes.values()) + 1
     figure, (ax,) = new(title, max(4.0, _STEP[0] * across), 0.4 + _STEP[1] * down)
@@ -130,3 +132,41 @@ def _draw_arrow(
         place = tuple((f + 2 * c + e) / 4 for f, c, e in zip(first, control, last, strict=True))
         box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
         ax.text(*place, arrow.text, ha="center", va="center", fontsize=8, color=color, bbox=box)
+
+
+def layers(networks: Mapping[str, Sequence[tuple[str, tuple[int, ...]]]], title: str) -> Figure:
+    """The tensors that go through networks, one network a row: the larger an image, the taller its block.
+
+    Args:
+        networks: name → (what makes it, shape without the batch) of each tensor, in their order; a shape is
+            (height, width, channels), or (units,).
+        title: above; also the figure's text.
+    """
+    longest = max(map(len, networks.values()))
+    figure, axes = new(title, max(6.0, 1.5 * longest), 0.4 + 2.1 * len(networks), len(networks))
+    for ax, (name, tensors) in zip(axes, networks.items(), strict=True):
+        ax.set(xlim=(-0.6, longest - 0.4), ylim=(-1.25, 1.1))
+        ax.set_axis_off()
+        ax.set_title(name, loc="left", fontsize=10)
+        tallest = max(shape[0] for _, shape in tensors if len(shape) == 3)
+        for place, (made_by, shape) in enumerate(tensors):
+            _draw_block(ax, place, shape, tallest)
+            ax.text(place, -1.05, " × ".join(map(str, shape)), ha="center", fontsize=8)
+            if place:
+                ax.annotate(
+                    "", (place - 0.3, 0), (place - 0.7, 0), arrowprops={"arrowstyle": "-|>"}
+                )
+            ax.text(place - 0.5, 0.92, made_by, ha="center", va="center", fontsize=7.5)
+    return finish(figure, title)
+
+
+def _draw_block(ax: Any, place: int, shape: tuple[int, ...], tallest: int) -> None:
+    """A block as tall as the image's side, and wider with more channels."""
+    from matplotlib.patches import Rectangle
+
+    height = 1.4 * shape[0] / tallest if len(shape) == 3 else 0.12
+    width = min(0.08 + 0.04 * math.log2(shape[-1]), 0.5)
+    corner = (place - width / 2, -height / 2)
+    ax.add_patch(
+        Rectangle(corner, width, height, facecolor=_COLORS["network"], edgecolor="#555555")
+    )

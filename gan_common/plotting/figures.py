@@ -149,7 +149,8 @@ def lines(
         canvas.shade(ax, bands, in_legend=True)
         ax.set(title=heading, xlabel=across, ylabel=up)
         canvas.frame(ax)
-        ax.legend(fontsize=8, framealpha=0.8)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=8, framealpha=0.8)
     for ax in axes[count:]:
         ax.set_axis_off()
     return finish(figure, title)
