@@ -55,7 +55,7 @@ figures.lines(
 lesson.seen(
     "The mean of right answers is a wrong answer: it lies in the gap between the bumps. "
     "A generator may answer −2 once and 2 the next time, and be right both times.",
-    at_mean < 0.1 * p.max(),
+    at_mean < p.max() / 5,
 )
 
 # %% [markdown]
