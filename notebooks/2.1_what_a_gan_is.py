@@ -248,8 +248,9 @@ figures.lines(
 
 # %%
 lesson.seen(
-    "Where most samples lie, D cannot decide. It is far from ½ in the tails alone, where the forgery has a few samples more or "
-    "less than the data: the best detective is p / (p + q), and where both are nearly 0 a small difference is a large ratio. "
+    "Where most samples lie, D cannot decide. It is far from ½ only where there are few: in the gap between the bumps, through "
+    "which G has to draw its line, and in the tails. The best detective is p / (p + q), and of two small numbers the ratio is "
+    "soon large. "
     "A game of networks circles about its end; it does not stand still there.",
     divergences[-1] < 0.02 and undecided < 0.08 and abs(values[-1] + np.log(4)) < 0.05,
 )
@@ -333,8 +334,9 @@ diagram(
 )
 
 # %% [markdown]
-# **What does each draw after the same 40 epochs on 4,000 real digits?** These runs are trained once and kept
-# (`make checkpoints`); the first that opens this notebook trains them.
+# **What does each draw, after minutes of training on 4,000 real digits?** 40 epochs for the convolutions; the dense networks,
+# each of whose epochs is cheaper, get 400. The runs are trained once and kept (`make checkpoints`); whoever first opens this
+# notebook without them trains them.
 
 # %%
 from gan_common import data, sampling
@@ -344,7 +346,7 @@ digits = data.load("mnist5k")
 gans = {name: checkpoints.load(name) for name in ("gan", "dcgan", "cgan")}
 grids = {"real": digits.x_train[:12]}
 grids |= {name: sampling.draw(gan, 12, seed=3)[0] for name, gan in gans.items()}
-figures.pictures(grids, "Real digits, and three generators after 40 epochs")
+figures.pictures(grids, "Real digits, and three generators; none of the images is chosen")
 
 # %% [markdown]
 # **And in a number?** The Fréchet distance (FID) compares the features that a classifier of digits sees in 1,000 generated
@@ -364,12 +366,8 @@ distance = {
     )
     for name, gan in gans.items()
 }
-figures.bars(
-    {name: [value] for name, value in distance.items()},
-    "Convolutions draw better than dense layers, and the class helps once more",
-    "FID by a classifier of digits: lower is better",
-    floor,
-)
+for name, value in {**distance, "real": floor}.items():
+    print(f"{name:<6} FID {value:.2f}")
 
 # %% [markdown]
 # **What changed from paper to paper?**
@@ -415,9 +413,9 @@ named = features.extract(judge, drawn)[1].argmax(axis=1)
 right = [float(np.mean(named[asked == digit] == digit)) for digit in range(10)]
 print("right, of 50 each: " + "  ".join(f"{d}: {share:.0%}" for d, share in enumerate(right)))
 lesson.seen(
-    "Nearly every image shows the digit that was asked for. D made G obey: a seven, however well drawn, that "
-    "comes with the label 3 is a forgery that D finds at once.",
-    np.mean(right) > 0.95,
+    "More than nine of ten images are read as the digit that was asked for. D made G obey: a seven, however well drawn, "
+    "that comes with the label 3 is a forgery that D finds at once.",
+    np.mean(right) > 0.9,
 )
 
 # %% [markdown]
@@ -556,16 +554,22 @@ figures.pictures(
 #
 # </details>
 #
-# 2. Give the data a third bump. Does the forger find all three?
+# 2. Give the data a third bump between two others. Does the forger find all three, for every seed?
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # three = game.Mixture((-3.0, 0.0, 3.0), (0.4, 0.4, 0.4), (0.3, 0.4, 0.3))
-# state = game.play(lesson.pick(1500, 20), 1, discriminator_steps=5, moments=2, data=three)[0][-1]
-# found = [state.q[np.abs(x - m) < 1].sum() * (x[1] - x[0]) for m in three.means]
-# print("share of samples at each bump: " + ", ".join(f"{share:.2f}" for share in found))
-# assert lesson.QUICK or min(found) > 0.1
+# least = []
+# for seed in lesson.pick((1, 2, 3), (1,)):
+#     state = game.play(lesson.pick(1500, 20), seed, discriminator_steps=5, moments=2, data=three)[0][-1]
+#     shares = [state.q[np.abs(x - m) < 1].sum() * (x[1] - x[0]) for m in three.means]
+#     least.append(min(shares))
+#     print(f"seed {seed}, share of samples at each bump: " + ", ".join(f"{share:.2f}" for share in shares))
+# assert lesson.QUICK or min(least) < 0.1
 # ```
+#
+# Not for every seed: G may run through the middle bump so steeply that hardly any sample lands there, and D's slope at the
+# samples of the other two says nothing of it. Section 2.3.2 is about modes that are lost.
 #
 # </details>

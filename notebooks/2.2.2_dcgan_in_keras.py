@@ -382,7 +382,7 @@ figures.pictures(
 
 # %%
 judge = features.classifier(digits, lesson.pick(None, 60))
-count = lesson.pick(200, 16)
+count = lesson.pick(100, 16)
 sets = {
     "as they come": sampling.draw(trained, count, 1)[0],
     "chosen by D": sampling.nice(trained, count, 1)[0],
@@ -400,6 +400,18 @@ figures.pictures(
     {name: images[:16] for name, images in sets.items()},
     f"A classifier is at least 90% sure of {sure['as they come']:.0%} as they come, of "
     f"{sure['chosen by D']:.0%} of D's choice",
+)
+
+# %% [markdown]
+# **Does D know best?**
+
+# %%
+lesson.seen(
+    "No. What D finds most real is read no more surely, and has more of some digits and less of others. D has learnt "
+    "in which ways *this* generator's images differ from real ones, not what a good digit is; where it has no objection, that "
+    "is no praise.",
+    sure["chosen by D"] < sure["as they come"] + 0.05
+    and shares["chosen by D"].max() > shares["as they come"].max(),
 )
 
 # %% [markdown]

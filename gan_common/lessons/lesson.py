@@ -47,7 +47,8 @@ def seen(text: str, holds: bool) -> None:
     if QUICK:
         return
     if not holds:
-        print("CLAIM FAILS:", text); return
+        print("CLAIM FAILS:", text)
+        return
     display(Markdown(f"> **Seen.** {text}"))
 
 

@@ -149,11 +149,22 @@ def lines(
         canvas.shade(ax, bands, in_legend=True)
         ax.set(title=heading, xlabel=across, ylabel=up)
         canvas.frame(ax)
-        if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=8, framealpha=0.8)
     for ax in axes[count:]:
         ax.set_axis_off()
+    _legends(figure, axes[:count])
     return finish(figure, title)
+
+
+def _legends(figure: Any, axes: np.ndarray) -> None:
+    """A legend in each panel, or one below all of them where they show the same things."""
+    named = [ax.get_legend_handles_labels() for ax in axes]
+    if len(axes) > 1 and all(labels == named[0][1] for _, labels in named) and named[0][1]:
+        place = {"loc": "outside lower center", "ncols": len(named[0][1])}
+        figure.legend(*named[0], fontsize=8, frameon=False, **place)
+        return
+    for ax, (_, labels) in zip(axes, named, strict=True):
+        if labels:
+            ax.legend(fontsize=8, framealpha=0.8)
 
 
 @canvas.plain
