@@ -335,7 +335,7 @@ diagram(
 
 # %% [markdown]
 # **What does each draw, after minutes of training on 4,000 real digits?** 40 epochs for the convolutions; the dense networks,
-# each of whose epochs is cheaper, get 400. The runs are trained once and kept (`make checkpoints`); whoever first opens this
+# each of whose epochs is cheaper, get 170. The runs are trained once and kept (`make checkpoints`); whoever first opens this
 # notebook without them trains them.
 
 # %%

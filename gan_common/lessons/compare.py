@@ -1,8 +1,8 @@
 """The same training with and without something, over several seeds, and what may be said of it.
 
 A difference between two runs says little: two seeds of one and the same training differ as well.  So each
-variant is trained with every seed, and the verdict is computed: it speaks of a difference only where a t-test
-says that the seeds by themselves would hardly make one as large.
+variant is trained with every seed, and what is told is the mean difference between runs of the same seed, with
+its confidence interval; an interval that holds 0 is called "not visible", for that is what it says.
 """
 
 import time
@@ -11,8 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from gan_common.lessons import lesson
-from gan_common.metrics.significance import clear_sign, p_value, spread
+from gan_common.metrics.significance import (
+    SIGNIFICANCE,
+    Difference,
+    difference,
+    false_discovery,
+    spread,
+)
 from gan_common.plotting import figures
+
+RATIOS = ("FID",)  # measures that are compared by their logarithms
 
 
 class Comparison:
@@ -57,43 +65,62 @@ class Comparison:
         count = len(next(iter(self.results.values())))
         return "\n".join([*lines, "", f"mean ± standard deviation over {count} seeds"])
 
-    def p_value(self, measure: str, variant: str) -> float:
-        """That of a variant against the first one."""
+    def difference(self, measure: str, variant: str) -> Difference:
+        """That of a variant to the first one, paired by seed; of measures in `RATIOS` the ratio."""
         values = self.values(measure)
-        return p_value(next(iter(values.values())), values[variant])
+        without = next(iter(values.values()))
+        return difference(without, values[variant], paired=True, logarithms=measure in RATIOS)
 
-    def effect(self, measure: str, variant: str, better: str) -> str:
-        """`helped`, `harmed` or `unclear`, against the first variant: see `clear_sign`.
+    def effects(self, measure: str, better: str) -> dict[str, str]:
+        """`helped`, `harmed` or `unclear`, for each variant but the first.
+
+        It is unclear where the p-value, corrected for as many tests as there are variants (Benjamini and
+        Hochberg 1995), is above `SIGNIFICANCE`.
 
         Args:
             better: "lower" or "higher".
         """
         if better not in ("lower", "higher"):
             raise ValueError(f'better must be "lower" or "higher". Received: better={better!r}')
-        values = self.values(measure)
-        sign = clear_sign(next(iter(values.values())), values[variant])
-        return {0: "unclear", 1 if better == "higher" else -1: "helped"}.get(sign, "harmed")
+        names = list(self.results)[1:]
+        found = [self.difference(measure, name) for name in names]
+        corrected = false_discovery([each.p for each in found])
+        nothing = 1.0 if measure in RATIOS else 0.0
+        told = {}
+        for name, each, p in zip(names, found, corrected, strict=True):
+            good = (each.mean < nothing) == (better == "lower")
+            clear = p <= SIGNIFICANCE and each.mean != nothing
+            told[name] = ("helped" if good else "harmed") if clear else "unclear"
+        return told
 
     def verdict(self, measure: str, better: str) -> None:
-        """Print what the numbers say of each variant against the first, in a sentence each."""
+        """Print of each variant how it differs from the first: mean, interval, seeds, the worst of them."""
         values = self.values(measure)
         names = list(values)
-        for name in names[1:]:
+        for name, effect in self.effects(measure, better).items():
+            found = self.difference(measure, name)
             pairs = list(zip(values[names[0]], values[name], strict=True))
             wins = sum((b < a) if better == "lower" else (b > a) for a, b in pairs)
+            worst = (max if better == "lower" else min)(values[name])
+            print(
+                f"{name}: {measure} {np.mean(values[names[0]]):.3g} → {np.mean(values[name]):.3g} "
+                f"({better} is better)"
+            )
+            if len(pairs) == 1:
+                print("    one seed decides nothing")
+                continue
+            by = f"{found.mean:.3g} times" if measure in RATIOS else f"{found.mean:+.3g}"
             told = {
                 "helped": "it helped here",
                 "harmed": "it did harm here",
-                "unclear": "no difference that the seeds would not make by themselves",
-            }[self.effect(measure, name, better)]
-            if len(pairs) == 1:
-                told = "one seed decides nothing"
-            else:
-                told += f" (p = {self.p_value(measure, name):.2g})"
+                "unclear": f"not visible with {len(pairs)} seeds",
+            }[effect]
             print(
-                f"{name}: {measure} {np.mean(values[names[0]]):.3g} → {np.mean(values[name]):.3g} "
-                f"({better} is better), better for {wins} of {len(pairs)} seeds: {told}"
+                f"    {by} (95% interval {found.low:.3g} to {found.high:.3g}), better for {wins} of "
+                f"{len(pairs)} seeds, worst {worst:.3g}: {told}"
             )
+        if len(names) > 2:
+            print(f"p-values are corrected for {len(names) - 1} comparisons")
         if lesson.QUICK:
             print("(quick form: trainings this short decide nothing)")
 
