@@ -123,7 +123,7 @@ def make_classifier():
     for filters in (WIDTH, 2 * WIDTH, 4 * WIDTH):
         x = layers.Conv2D(filters, 3, 2, "same")(x)
         x = layers.LeakyReLU(0.2)(layers.BatchNormalization()(x))
-    features = layers.GlobalAveragePooling2D()(x)
+    features = layers.Flatten()(x)
     return keras.Model(images, [features, layers.Dense(10)(features)], name="D")  # K = 10 logits
 
 
