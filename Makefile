@@ -74,6 +74,9 @@ $(WEB): $(READY)
 
 web: $(WEB)  ## fetch what export --format web needs, once; npm must be installed
 
+checkpoints: $(READY)  ## train what the notebooks open on, once: ten minutes
+	@$(RUN) -m notebooks.checkpoints $(ARGS)
+
 notebooks-run: $(DEV)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them
 	@$(RUN) -m notebooks.execute $(ARGS)
 

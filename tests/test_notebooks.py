@@ -2,11 +2,13 @@
 
 import itertools
 import re
+import subprocess
 
 import nbformat
 import pytest
 
-from notebooks import execute
+from gan_common.lessons import lesson
+from notebooks import checkpoints, execute
 
 SOURCES = execute.sources()
 NAMES = [source.stem for source in SOURCES]
@@ -66,6 +68,42 @@ def test_it_says_what_one_will_be_able_to_do_and_ends_with_exercises(source):
     last = next(c.source for c in reversed(cells) if c.cell_type == "markdown")
     assert last.startswith("## Exercises")
     assert 2 <= len(re.findall(r"^\d\. ", last, re.MULTILINE)) <= 3
+
+
+def test_folded_solutions_are_code_that_runs_with_the_notebook():
+    told = "<details><summary>Solution</summary>\n\n```python\nassert 1 + 1 == 2\n```\n</details>\n"
+    cells = [nbformat.v4.new_markdown_cell(told + "```python\nnot a solution\n```")]
+    (found,) = execute.solutions(nbformat.v4.new_notebook(cells=cells))
+    assert found.source == "assert 1 + 1 == 2\n"
+
+
+def test_a_claim_that_the_numbers_do_not_hold_stops_the_notebook(monkeypatch):
+    monkeypatch.setattr(lesson, "QUICK", False)
+    with pytest.raises(AssertionError, match="the numbers do not say it: D knows best"):
+        lesson.seen("D knows best", holds=False)
+    monkeypatch.setattr(lesson, "QUICK", True)  # whose numbers mean nothing
+    lesson.seen("D knows best", holds=False)
+
+
+def test_the_commands_of_trained_runs_are_ones_that_the_packages_take(tmp_path, monkeypatch):
+    monkeypatch.setattr(lesson, "QUICK", True)
+    commands = []
+
+    def trained(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(checkpoints.subprocess, "run", trained)
+    for name, training in checkpoints.RUNS.items():
+        assert checkpoints.folder(name).name == name
+        given = dict(each.removeprefix("--").split("=") for each in commands[-1][3:] if "=" in each)
+        given.pop("run_dir")
+        assert given.pop("steps") == "3"
+        assert {name: given[name] for name in ("dataset", "preset")} == {
+            name: training.flags[name] for name in ("dataset", "preset")
+        }
+        assert "--noevaluate" in commands[-1]
+        assert "--epochs" not in " ".join(commands[-1])
 
 
 @pytest.mark.notebook

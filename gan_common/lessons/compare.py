@@ -1,8 +1,8 @@
 """The same training with and without something, over several seeds, and what may be said of it.
 
 A difference between two runs says little: two seeds of one and the same training differ as well.  So each
-variant is trained with every seed, and what is told is the mean difference between runs of the same seed, with
-its confidence interval; an interval that holds 0 is called "not visible", for that is what it says.
+variant is trained with every seed, and what is told is the mean difference between runs of the same seed,
+with its confidence interval; an interval that holds 0 is called "not visible", for that is what it says.
 """
 
 import time

@@ -44,6 +44,7 @@ class Arrow(NamedTuple):
     bend: float = 0.0
 
 
+@canvas.plain
 def diagram(boxes: Mapping[str, Box], arrows: Sequence[Arrow], title: str) -> Figure:
     """Boxes and arrows between them.
 
@@ -134,6 +135,7 @@ def _draw_arrow(
         ax.text(*place, arrow.text, ha="center", va="center", fontsize=8, color=color, bbox=box)
 
 
+@canvas.plain
 def layers(networks: Mapping[str, Sequence[tuple[str, tuple[int, ...]]]], title: str) -> Figure:
     """The tensors that go through networks, one network a row: the larger an image, the taller its block.
 

@@ -74,7 +74,9 @@ def test_every_variant_is_trained_with_every_seed(capsys):
     assert "seed 5  with: modes 25" in said
     assert "with: modes 5 → 25 (higher is better)" in said
     # the differences are 16, 20, 24: 20 ± 4.303 · 4 / √3
-    assert "+20 (95% interval 10.1 to 29.9), better for 3 of 3 seeds, worst 20: it helped here" in said
+    assert (
+        "+20 (95% interval 10.1 to 29.9), better for 3 of 3 seeds, worst 20: it helped here" in said
+    )
 
 
 def test_a_comparison_wants_two_variants_with_as_many_seeds():
