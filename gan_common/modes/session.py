@@ -135,7 +135,15 @@ class Session:
         filled, step = mode_counts(samples, self.data.centres, self.data.sigma), self.step
         self._counted.add(
             step,
-            np.array([[np.count_nonzero(filled), filled.sum() / COUNTED, evenness(filled, COUNTED)["least"]]]),
+            np.array(
+                [
+                    [
+                        np.count_nonzero(filled),
+                        filled.sum() / COUNTED,
+                        evenness(filled, COUNTED)["least"],
+                    ]
+                ]
+            ),
         )
         self._lately.append((step, filled > 0))
         while self._lately[0][0] < step - LATELY:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gan_common.plotting import canvas
 from gan_common.plotting.figures import Figure, finish, new
 
 _COLORS = {"data": "#d9ead3", "noise": "#eeeeee", "network": "#cfe2f3", "loss": "#f9d9d2"}
