@@ -532,7 +532,8 @@ figures.pictures(
 #
 # The numbers cannot be compared, and that is the state of the field: FIDs of digits are comparable only by one and
 # the same classifier. `results/README.md` has them with seeds and floors.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Give the forger the saturating loss, `loss="minimax"`. Where does JS end after 300 steps, beside the default's? (Section

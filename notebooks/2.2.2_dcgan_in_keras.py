@@ -382,7 +382,7 @@ figures.pictures(
 
 # %%
 judge = features.classifier(digits, lesson.pick(None, 60))
-count = lesson.pick(100, 16)
+count = lesson.pick(50, 16)
 sets = {
     "as they come": sampling.draw(trained, count, 1)[0],
     "chosen by D": sampling.nice(trained, count, 1)[0],
@@ -461,7 +461,8 @@ sliders = lesson.explore(
 # | β₁ of Adam | 0.5 | 0.5 | |
 # | initial weights | N(0, 0.02²) | N(0, 0.02²) | |
 # | leak | 0.2 | 0.2 | |
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Break rule 1: put `UpSampling2D` and a plain convolution in place of one `Conv2DTranspose`. Does the shape still fit, and
