@@ -143,7 +143,7 @@ $(SUPPLY): $(READY)
 
 lock: $(SUPPLY)  ## take up the newest versions that setup.cfg allows into requirements.lock; then make test
 	@$(VENV)/bin/uv pip compile setup.cfg --quiet --universal --upgrade --no-annotate --no-emit-index-url \
-		--python-version 3.11 --extra dev --extra notebooks --extra measures --extra onnx \
+		--python-version 3.11 --constraint .ci/constraints.txt --extra dev --extra notebooks --extra measures --extra onnx \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 licenses: $(DEV) $(LAB)  ## which license each package has, into docs/licenses.md

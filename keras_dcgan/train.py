@@ -10,7 +10,7 @@ and a --run_dir on a shared disk.
 
 import dataclasses
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,18 @@ def _main(argv: Sequence[str]) -> int:
         return catalogue.tell(catalogue.DCGAN)
     if "resume" in given:
         return train(resumed(given), typed=given)
-    config = resolve(given)
-    effects.tell(config, given, EFFECTS, catalogue.DCGAN)
-    return train(config)
+    return train(resolve(given), given=given)
 
 
-def train(config: Config, typed: Collection[str] = ()) -> int:
+def train(
+    config: Config, typed: Collection[str] = (), given: Mapping[str, Any] | None = None
+) -> int:
     """Train by `config` and measure the result.
 
     Args:
         config: resolved, or of a run that is resumed.
         typed: names of the fields that were typed beside --resume.
+        given: of a new run, what was typed; what of it has no effect is told.
 
     Returns:
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
@@ -55,6 +56,8 @@ def train(config: Config, typed: Collection[str] = ()) -> int:
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
     is_first = keeps_the_folder(config.distribute)
+    if given is not None and is_first:  # here, so that an error is the one line that is said
+        effects.tell(config, given, EFFECTS, catalogue.DCGAN)
 
     import gan_common.quiet  # noqa: F401
     from gan_common import runs

@@ -74,9 +74,9 @@ figures.columns(
 
 # %%
 lesson.seen(
-    "The output counts how many others look like this one. Real batches have next to none, so a single threshold tells a "
+    "The output counts how many others look like this one. A batch of different images has few, so a single threshold tells a "
     "collapsed G, and its slope tells G to move its samples apart.",
-    closeness[0] > 30 and closeness[-1] < 1,
+    closeness[0] > 30 and closeness[-1] < closeness[0] / 5,
 )
 
 # %% [markdown]

@@ -100,12 +100,12 @@ def train(
     dataset = images.load(config)
     if given is not None and dataset.listing is not None:
         config = resolve(dict(given), gray=dataset.image_shape[-1] == 1)
-    if given is not None and is_first:
-        effects.tell(config, given, presets.effects(dataset.image_shape[-1] == 1), catalogue.SSGAN)
     parts = divide(dataset, config)
     shares = label_shares(parts, dataset.num_classes)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
+    if given is not None and is_first:  # here, so that an error is the one line that is said
+        effects.tell(config, given, presets.effects(dataset.image_shape[-1] == 1), catalogue.SSGAN)
 
     import gan_common.quiet  # noqa: F401
     from gan_common.cli import finish, resume

@@ -79,6 +79,8 @@ def _legible(given: Any) -> Any:
         return _told_apart([_legible(_short(each)) for each in given], given)
     if isinstance(given, list | tuple):
         made = [_legible(each) for each in given]
+        if hasattr(given, "_fields"):  # a named tuple
+            return type(given)(*made)
         return tuple(made) if isinstance(given, tuple) else made
     return given
 
@@ -153,6 +155,13 @@ def parts(width: float, heights: Sequence[float], title: str) -> tuple[Any, np.n
     figure.suptitle(title, fontweight="bold")
     made: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
     return figure, np.atleast_1d(made)
+
+
+def patches() -> Any:
+    """matplotlib's module of filled shapes."""
+    from matplotlib import patches as found
+
+    return found
 
 
 def frame(ax: Any) -> None:

@@ -82,11 +82,9 @@ def _middle(box: Box) -> tuple[float, float]:
 
 
 def _draw_box(ax: Any, box: Box) -> None:
-    from matplotlib.patches import FancyBboxPatch
-
     x, y = _middle(box)
     style = "round,pad=0,rounding_size=0.15" if box.kind == "network" else "square,pad=0"
-    patch = FancyBboxPatch(
+    patch = canvas.patches().FancyBboxPatch(
         (x - _HALF[0], y - _HALF[1]),
         2 * _HALF[0],
         2 * _HALF[1],
@@ -165,11 +163,11 @@ def layers(networks: Mapping[str, Sequence[tuple[str, tuple[int, ...]]]], title:
 
 def _draw_block(ax: Any, place: int, shape: tuple[int, ...], tallest: int) -> None:
     """A block as tall as the image's side, and wider with more channels."""
-    from matplotlib.patches import Rectangle
-
     height = 1.4 * shape[0] / tallest if len(shape) == 3 else 0.12
     width = min(0.08 + 0.04 * math.log2(shape[-1]), 0.5)
     corner = (place - width / 2, -height / 2)
     ax.add_patch(
-        Rectangle(corner, width, height, facecolor=_COLORS["network"], edgecolor="#555555")
+        canvas.patches().Rectangle(
+            corner, width, height, facecolor=_COLORS["network"], edgecolor="#555555"
+        )
     )

@@ -25,7 +25,7 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -182,20 +182,20 @@ class Run:
                     table.writeheader()
                 table.writerow(row)
         except OSError as error:
-            raise self._unwritable(self.metrics_file, error) from error
+            raise self._unwritable(self.metrics_file, error.strerror or error) from error
         self._logged = len(self._lines()) - 1 if self._logged is None else self._logged + 1
         if not is_shown(self._logged - 1, TENSORBOARD_ROWS):
             return
         import tensorflow as tf
 
-        with self._tensorboard().as_default(step=int(row["step"])):
+        with self._tensorboard(int(row["step"])):
             for name, value in row.items():
                 if name not in ("step", "epoch"):
                     tf.summary.scalar(name, value)
 
-    def _unwritable(self, path: Path, error: OSError) -> UserError:
+    def _unwritable(self, path: Path, reason: object) -> UserError:
         return UserError(
-            f"{path}: cannot be written: {error.strerror or error}; the checkpoints before are intact, "
+            f"{path}: cannot be written: {reason}; the checkpoints before are intact, "
             f"go on with --resume {self.folder}"
         )
 
@@ -248,7 +248,7 @@ class Run:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise self._unwritable(path, error) from error
+                raise self._unwritable(path, error.strerror or error) from error
 
     def write_findings(self, findings: Sequence[Finding], known: int = 0) -> None:
         """Write doctor.json: every change of state so far, oldest first; `known` were written before."""
@@ -257,7 +257,7 @@ class Run:
         import tensorflow as tf
 
         for finding in findings[known:]:
-            with self._tensorboard().as_default(step=finding.step):
+            with self._tensorboard(finding.step):
                 tf.summary.text("doctor", str(finding))
 
     # ----------------------------------------------------------------- images
@@ -274,7 +274,7 @@ class Run:
             return path
         import tensorflow as tf
 
-        with self._tensorboard().as_default(step=step):
+        with self._tensorboard(step):
             tf.summary.image("samples", plotting.tile(images)[None])
         return path
 
@@ -289,17 +289,30 @@ class Run:
         plotting.loss_curves(curves, self.rows(), bands)
         return gif, curves
 
-    def _tensorboard(self) -> Any:
+    @contextlib.contextmanager
+    def _tensorboard(self, step: int) -> Iterator[None]:
+        """What is inside writes for TensorBoard, at this step."""
         import tensorflow as tf
 
-        if self._writer is None:
-            self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
-        return self._writer
+        folder = self.folder / "tensorboard"
+        try:
+            if self._writer is None:
+                self._writer = tf.summary.create_file_writer(str(folder))
+            with self._writer.as_default(step=step):
+                yield
+        except tf.errors.OpError as error:  # of a full disk, say
+            self._writer = None
+            raise self._unwritable(folder, error.message) from error
 
     def close(self) -> None:
         """Close TensorBoard's file; a later row opens a new one."""
         if self._writer is not None:
-            self._writer.close()
+            import tensorflow as tf
+
+            with contextlib.suppress(
+                tf.errors.OpError
+            ):  # what is not written by now was said before
+                self._writer.close()
             self._writer = None
 
     # ------------------------------------------------------------------ summary

@@ -12,8 +12,8 @@ import ssgan_tf.config
 import ssgan_tf.export
 import ssgan_tf.models
 from gan_common import tricks
-from gan_common.drawing import computing_in
 from gan_common.kernels.convolutions import Conv2D, Conv2DTranspose
+from gan_common.kernels.machine import computing_in
 from gan_common.kernels.normalization import BatchNormalization
 from gan_common.kernels.upsampling import UpsampleConv2D
 from gan_common.portable import foreign_layers, merged, portable

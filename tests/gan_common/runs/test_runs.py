@@ -268,3 +268,14 @@ def test_tensorboard_gets_the_rows_that_are_shown(run, monkeypatch):
     }
     assert steps == {4, 8, 12, 20, 36}  # numbers 0, 1, 2, 4 and 8 of ten
     assert len(run.rows()) == 10
+
+
+def test_a_disk_that_takes_no_more_of_tensorboards_file_is_said(run, monkeypatch):
+    def full(name, value):
+        raise tf.errors.OutOfRangeError(None, None, "File too large")
+
+    monkeypatch.setattr(tf.summary, "scalar", full)
+    with pytest.raises(
+        UserError, match=r"tensorboard: cannot be written: File too large; .*resume"
+    ):
+        train(make_recorder(run, keras.Variable(0.0)), keras.Variable(0.0))
