@@ -104,7 +104,7 @@ ASKED_FOR_WITH_CARE = {
     "gan_common/memory.py",  # behind files that Linux alone has
     "gan_common/data/decoder.py",  # what is not there is caught
     "gan_common/data/matlab.py",
-    *(f"benchmarks/{name}.py" for name in ("speed/bench", "speed/contender")),
+    *(f"benchmarks/speed/{name}.py" for name in ("bench", "contender", "pages", "play", "web")),
     *(f"benchmarks/experiments/{name}.py" for name in ("applications", "color")),
     *(f"benchmarks/stress/{name}.py" for name in ("soak", "walk")),
 }
