@@ -71,7 +71,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         self.metrics_file = self.folder / "metrics.csv"
-        self._writer = None
+        self._writer: Any = None
         self._columns: list[str] | None = None  # of metrics.csv, once a row was logged
         self._logged: int | None = None  # rows so far, likewise
 
