@@ -17,6 +17,7 @@ from gan_common.modes.curve import Curve
 from gan_common.modes.game import CALL_STEPS, GENERATED_AT_ONCE, TOLD, Game
 from gan_common.modes.points import REACH, SAMPLES, evenness, mode_counts
 from gan_common.modes.tasks import Points
+from gan_common.plotting import planes
 
 REACH_OF_OTHERS = 1.8  # how far a plane of other centres goes from its middle
 COUNTED = SAMPLES["ring"]
@@ -91,8 +92,7 @@ class Session:
         self.data = data or Points(options.task)
         self.game = Game(options, self.data)
         self.reach = REACH_OF_OTHERS if data else REACH[options.task]
-        line = np.linspace(-self.reach, self.reach, SIDE, dtype=np.float32)
-        self._lattice = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+        self._lattice = planes.lattice(self.reach, SIDE)
         self._pull = tf.function(self._pull_of)  # each session's own
         self._verdicts = tf.function(self.game.verdicts, reduce_retracing=True)
         self.restart(options.seed)
@@ -133,18 +133,9 @@ class Session:
         """Count the modes of now; the samples that the doctor sees."""
         samples = self.game.samples(COUNTED)
         filled, step = mode_counts(samples, self.data.centres, self.data.sigma), self.step
-        self._counted.add(
-            step,
-            np.array(
-                [
-                    [
-                        np.count_nonzero(filled),
-                        filled.sum() / COUNTED,
-                        evenness(filled, COUNTED)["least"],
-                    ]
-                ]
-            ),
-        )
+        even = evenness(filled, COUNTED)
+        row = [even["modes"], filled.sum() / COUNTED, even["least"]]
+        self._counted.add(step, np.array([row]))
         self._lately.append((step, filled > 0))
         while self._lately[0][0] < step - LATELY:
             self._lately.popleft()
@@ -231,7 +222,7 @@ class Session:
             pulls=pulls,
             surface=self._surface(places),
             filled=filled,
-            modes=int(np.count_nonzero(filled)),
+            modes=int(even["modes"]),
             high_quality=float(filled.sum() / COUNTED),
             least=even["least"],
             kl=even["kl"],

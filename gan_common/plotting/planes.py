@@ -11,9 +11,9 @@ from gan_common.plotting import canvas
 SIDE = 60  # of the lattice on which D's surface is taken
 
 
-def lattice(reach: float) -> np.ndarray:
-    """(SIDE², 2) points that cover [−reach, reach]², row by row from below."""
-    line = np.linspace(-reach, reach, SIDE, dtype=np.float32)
+def lattice(reach: float, side: int = SIDE) -> np.ndarray:
+    """(side², 2) points that cover [−reach, reach]², row by row from below."""
+    line = np.linspace(-reach, reach, side, dtype=np.float32)
     x, y = np.meshgrid(line, line)
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
