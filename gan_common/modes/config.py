@@ -27,7 +27,7 @@ class Config:
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
     loss: str = flag(
         None, "the two players' loss (default: non_saturating)",
-        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge"),
+        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge", "relativistic"),
     )  # fmt: skip
     steps: int = flag(None, "training steps (default: by preset)", lower=1)
     batch_size: int = flag(None, "samples in a step (default: by preset)", lower=2)
@@ -59,6 +59,7 @@ class Config:
         0.1, "fake_smoothing's β: the label of generated data is β", lower=0, upper=1
     )
     r1: float = flag(None, "r1's γ (default: by preset); of modern the first, and R2's", lower=0)
+    r2: bool = flag(True, "modern: the slope of D is held at generated samples too")
     codes: int = flag(
         None, "narrow Gaussians that modern's latents come from; 0: one wide one", lower=0
     )
@@ -128,7 +129,20 @@ PRESET_TRICKS = {
 # What stacked MNIST changes: Metz et al. 2017, appendix C, but for D's rate.  With a tenth of G's, as for
 # points, G had found one mode of the thousand after 4,000 steps; with the same rate 60 after 1,500.
 STACKED = {"standardise": False, "generator_lr": 1e-3, "discriminator_lr": 1e-3, "latent_dim": 256}
+STACKED_MODERN = {
+    "standardise": False,
+    "steps": 20_000,
+    "batch_size": 64,
+    "latent_dim": 64,
+    "generator_lr": 5e-4,
+    "discriminator_lr": 5e-4,
+    "r1": 2.0,
+    "width": 1.0,
+    "codes": 0,
+    "waves": 0,
+}
 
+MODERN_LOSSES = ("relativistic", "non_saturating")
 WITHOUT_LABELS = ("wasserstein", "hinge")
 
 
@@ -139,12 +153,11 @@ def resolve(given: dict) -> Options:
         UserError: on a combination that makes no sense.
     """
     task, preset = given.get("task", "ring"), given.get("preset", "unrolled_gan")
-    if preset in PRESET_TRICKS and task == "stacked":
-        raise UserError(
-            f"--preset {preset}: its networks are for points; stacked has --tricks packing"
-        )
+    if preset == "cured" and task == "stacked":
+        raise UserError("--preset cured: its networks are for points; stacked has --preset modern")
     chosen = tuple(dict.fromkeys((*PRESET_TRICKS.get(preset, ()), *given.get("tricks", ()))))
-    values = dict(PRESETS[preset]) | (STACKED if task == "stacked" else {})
+    stacked = STACKED_MODERN if preset == "modern" else STACKED
+    values = PRESETS[preset] | (stacked if task == "stacked" else {})
     catalogue.check(catalogue.MODES, chosen, task, f"--task {task}")
     values |= catalogue.sets(catalogue.MODES, chosen)
     options = Options(**{**values, **given, "tricks": chosen})
@@ -167,10 +180,14 @@ def _check_tricks(options: Options, given: dict) -> None:
     if options.preset == "modern":
         if others := [name for name in chosen if name not in PRESET_TRICKS["modern"]]:
             raise UserError(f"--tricks {others[0]}: --preset modern takes none but its own")
-        for name in ("loss", "activation", "standardise"):
+        for name in ("activation", "standardise"):
             if name in given:
                 raise UserError(f"--{name}: --preset modern has its own")
-    for name in ("codes", "waves"):
+        if options.loss not in MODERN_LOSSES:
+            raise UserError(
+                f"--loss {options.loss}: --preset modern has {', '.join(MODERN_LOSSES)}"
+            )
+    for name in ("r2", "codes", "waves"):
         if name in given and options.preset != "modern":
             raise UserError(f"--{name}: has no effect without --preset modern")
     owners = {
@@ -183,6 +200,10 @@ def _check_tricks(options: Options, given: dict) -> None:
     for name, (owner,) in owners.items():
         if name in given and owner not in chosen and (name, options.preset) != ("r1", "modern"):
             raise UserError(f"--{name}: has no effect without --tricks {owner}")
+    if options.loss == "relativistic" and options.preset != "modern":
+        raise UserError("--loss relativistic: needs --preset modern")
+    if "waves" in given and options.task == "stacked":
+        raise UserError("--waves: the networks of stacked see pixels")
     for name in ("width", "dataset", "data_dir"):
         if name in given and options.task != "stacked":
             raise UserError(f"--{name}: has no effect without --task stacked")

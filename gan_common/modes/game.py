@@ -15,7 +15,8 @@ import tensorflow as tf
 from gan_common import losses, tricks
 from gan_common.catalogue import TRICKS
 from gan_common.kernels import optimizers
-from gan_common.modes import modern, nets
+from gan_common.modern import relativistic_loss
+from gan_common.modes import modern, nets, pictures
 from gan_common.modes.config import Config
 from gan_common.modes.tasks import CODE, LINES, WINDOW
 from gan_common.terms import Terms
@@ -42,26 +43,33 @@ class Game:
 
     Args:
         options: a `Config`, resolved.
-        data: `Points`, or `digits.Stacked`.
+        data: `Points`, or `Stacked`.
+
+    Attributes:
+        unit: what networks take for 1: the data's deviation, or 1.
     """
 
     def __init__(self, options: Config, data: Any) -> None:
         self.options, self.data = options, data
         chosen = options.tricks
         self.conditional = "conditional" in chosen
+        self.unit = data.std if options.standardise else 1.0
         self.packed = options.pack if "packing" in chosen else 1
         minibatch = MINIBATCH if "minibatch" in chosen else None
         labels = data.labels if self.conditional else 0
         self.modern = options.preset == "modern"
         self.codes = None
-        if self.modern:
-            if options.codes:
-                self.codes = tf.constant(modern.codes(options.codes, options.latent_dim))
+        if self.modern and options.codes:
+            self.codes = tf.constant(modern.codes(options.codes, options.latent_dim))
+        if self.modern and len(data.shape) > 1:
+            self.generator: Any = pictures.Generator(options.latent_dim, data.shape[-1])
+            self.discriminator: Any = pictures.Discriminator(data.shape[-1], options.width)
+        elif self.modern:
             hidden, outputs, waves = (128, 128), data.shape[0], options.waves
-            self.generator: Any = modern.SmoothNet(
+            self.generator = modern.SmoothNet(
                 (options.latent_dim, *hidden, outputs), waves, modern.G_WAVES
             )
-            self.discriminator: Any = modern.SmoothNet((outputs, *hidden, 1), waves, modern.D_WAVES)
+            self.discriminator = modern.SmoothNet((outputs, *hidden, 1), waves, modern.D_WAVES)
         elif len(data.shape) == 1:
             hidden, inputs, outputs = (128, 128), options.latent_dim + labels, data.shape[0]
             self.generator = nets.DenseNet(
@@ -259,16 +267,14 @@ class Game:
         if self.conditional:
             given = tf.concat([z, tf.one_hot(labels, self.data.labels)], axis=1)
         made, _ = self.generator(weights, given)
-        if self.options.standardise:
-            made *= self.data.std
+        made *= self.unit
         if "residual" in self.options.tricks:
             made += self.data.std * z[:, : self.data.shape[0]]
         return made
 
     def judge(self, weights: Any, samples: Any, labels: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Samples, modes → logits (n / packed, 1) and D's last features."""
-        if self.options.standardise:
-            samples = samples / self.data.std
+        samples = samples / self.unit
         if self.conditional:
             samples = tf.concat([samples, tf.one_hot(labels, self.data.labels)], axis=1)
         if self.packed > 1:
@@ -277,6 +283,8 @@ class Game:
 
     def generator_loss(self, of_real: tuple, of_fake: tuple) -> tf.Tensor:
         """What G minimizes against D as it is now, from what `judge` gives of both."""
+        if self.options.loss == "relativistic":
+            return relativistic_loss(of_real[0], of_fake[0])[1]
         if "feature_matching" in self.options.tricks:
             return tricks.feature_matching_loss(tf.stop_gradient(of_real[1]), of_fake[1])
         return losses.generator_loss(self.options.loss, of_fake[0])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from gan_common import modern
+from gan_common import losses, modern
 from gan_common.modes import nets
 
 FALL = 200.0  # the first γ over the last
@@ -83,45 +83,58 @@ def gamma(start: float, step: Any, steps: int) -> tf.Tensor:
     return start * FALL ** (rest - 1.0)
 
 
+def _losses(kind: str, real: Any, fake: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Of logits (n, 1): D's loss, G's, and −n ∂(G's)/∂fake, (n, 1)."""
+    if kind == "relativistic":
+        return *modern.relativistic_loss(real, fake), tf.sigmoid(real - fake)
+    d_loss = sum(losses.discriminator_loss_parts(kind, real, fake))
+    return d_loss, losses.generator_loss(kind, fake), tf.sigmoid(-fake)
+
+
 def gradients(
     game: Any, real: Any, z: Any, weight: Any
 ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
     """Both players' gradients from the same weights, by one look of D at real and generated samples.
 
     D's slope at each sample serves both penalties, and at generated ones also G: the gradient of G's loss
-    with respect to a sample is −σ(r − f) times that slope, over the batch.
+    with respect to a sample is −σ(r − f), or −σ(−f), times that slope, over the batch.
 
     Args:
         game: whose `g`, `d`, `generate` and `judge` are used.
-        real: (n, dim).
+        real: (n, dim), or images.
         z: (n, latent_dim).
         weight: γ of R1 and of R2.
 
     Returns:
         G's gradient and D's, each of the shape of the weights; D's loss without the penalties, G's, and D's
-        accuracies, by pairs: how often it finds the real sample more real than the one beside it.
+        accuracies; of pairs that is how often it finds the real sample more real than the one beside it.
     """
-    n = len(real)
+    n, unit = len(real), game.unit
     with tf.GradientTape() as g_tape:
         fake = game.generate(game.g, z, None)
     with tf.GradientTape() as tape:
         with tf.GradientTape(watch_accessed_variables=False) as slope_tape:
             both = tf.concat([real, tf.stop_gradient(fake)], axis=0)
-            # As the networks see them: the data's deviation is 1 there, and so γ's meaning the same.
-            scaled = both / game.data.std
+            scaled = both / unit  # as D sees them, so that γ means the same for any data
             slope_tape.watch(scaled)
             logits = game.discriminator(game.d, scaled)[0]
         slope = slope_tape.gradient(logits, scaled)
-        d_loss, g_loss = modern.relativistic_loss(logits[:n], logits[n:])
-        total = d_loss + weight / 2 * tf.reduce_sum(tf.square(slope)) / n
+        d_loss, g_loss, surprise = _losses(game.options.loss, logits[:n], logits[n:])
+        punished = slope if game.options.r2 else slope[:n]
+        total = d_loss + weight / 2 * tf.reduce_sum(tf.square(punished)) / n
     d_gradient = tape.gradient(total, game.d)
-    ahead = logits[:n] - logits[n:]
-    to_samples = -tf.sigmoid(ahead) * slope[n:] / (n * game.data.std)
+    surprise = tf.reshape(surprise, (n, *[1] * (slope.shape.rank - 1)))
+    to_samples = -surprise * slope[n:] / (n * unit)
     g_gradient = g_tape.gradient(fake, game.g, output_gradients=to_samples)
+    pairs = game.options.loss == "relativistic"
     told = {
         "d_loss": d_loss,
         "g_loss": g_loss,
-        "d_real_accuracy": tf.reduce_mean(tf.cast(logits[:n] > logits[n:], tf.float32)),
-        "d_fake_accuracy": tf.reduce_mean(tf.cast(logits[n:] < logits[:n], tf.float32)),
+        "d_real_accuracy": _share(logits[:n] > (logits[n:] if pairs else 0.0)),
+        "d_fake_accuracy": _share(logits[n:] < (logits[:n] if pairs else 0.0)),
     }
     return g_gradient, d_gradient, told
+
+
+def _share(of: Any) -> tf.Tensor:
+    return tf.reduce_mean(tf.cast(of, tf.float32))

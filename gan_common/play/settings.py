@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_common import catalogue, modes
 from gan_common.errors import UserError
+from gan_common.losses import KINDS
 from gan_common.modes.config import PRESETS
 
 WORLDS = {"ring": "ring of 8", "grid": "grid of 25", "line": "line of 7", "drawn": "drawn"}
@@ -112,12 +113,8 @@ def besides(setting: Setting) -> dict[str, str]:
 
 
 def losses() -> tuple[str, ...]:
-    """The losses that can be chosen."""
-    return next(
-        field.metadata["choices"]
-        for field in dataclasses.fields(modes.Options)
-        if field.name == "loss"
-    )
+    """The losses that any networks can have: that of pairs is the preset `modern`'s alone."""
+    return KINDS
 
 
 def beside(setting: Setting, choice: str) -> Setting:

@@ -22,7 +22,9 @@ SPEEDS: dict[str, float | None] = {
 }
 LOOK_EVERY = 0.15  # seconds from one picture to the next
 TURN = 0.04  # seconds of training until the thread hears of a click
-PARKED = 10  # sessions whose graph is kept for when their switches come back
+# Sessions whose graph is kept for when their switches come back.  So many, since TensorFlow never gives
+# back the memory of a graph, 5 to 10 MB: a page would grow that builds the same ones again and again.
+PARKED = 64
 TABLES = 4  # tabs that play at the same time
 
 

@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gan_common import tricks
 from gan_common.cli import export
@@ -81,13 +82,9 @@ def test_onnxruntime_runs_it(network, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_the_tflite_interpreter_runs_it(network, tmp_path):
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ImportError:
-        from tensorflow.lite import Interpreter
     model, (latents, label), images = network
     export.write(model, "tflite", tmp_path / "g.tflite")
-    serve = Interpreter(str(tmp_path / "g.tflite")).get_signature_runner("serve")
+    serve = tf.lite.Interpreter(str(tmp_path / "g.tflite")).get_signature_runner("serve")
     (found,) = serve(latents=latents, label=label).values()
     np.testing.assert_allclose(found, images, atol=1e-4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_common import catalogue, modern, modes
+from gan_common import catalogue, losses, modern, modes
 from gan_common.modes import modern as modes_modern
 from gan_common.modes import nets
 from gan_common.modes.game import Game
@@ -220,20 +220,22 @@ def test_real_points_of_the_graph_are_those_of_the_protocol():
     assert set(labels.numpy()) == set(range(8))
 
 
+class Noise:
+    """Pictures as `Stacked` draws them, without digits."""
+
+    shape, labels, std = (28, 28, 3), 1000, 0.5
+
+    def draw(self, n, seed_of):
+        drawn = tf.random.stateless_uniform((n, 28, 28, 3), seed_of(0), -1, 1)
+        return drawn, tf.zeros(n, tf.int32)
+
+
 @pytest.mark.parametrize("chosen", [(), ("packing", "minibatch"), ("unrolled",)])
 def test_a_step_of_the_pictures_networks(chosen):
     options = modes.resolve(
         {"task": "stacked", "batch_size": 4, "latent_dim": 8, "steps": 2, "tricks": chosen}
         | ({"unrolled_steps": 1} if chosen == ("unrolled",) else {})
     )
-
-    class Noise:
-        shape, labels, std = (28, 28, 3), 1000, 0.5
-
-        def draw(self, n, seed_of):
-            return tf.random.stateless_uniform((n, 28, 28, 3), seed_of(0), -1, 1), tf.zeros(
-                n, tf.int32
-            )
 
     played = Game(options, Noise())
     before = played.g.numpy(), played.d.numpy()
@@ -255,27 +257,53 @@ def modern_game():
     return Game(options, Points("ring"))
 
 
-def test_moderns_gradients_are_those_of_the_plain_form(modern_game):
+@pytest.fixture(scope="module")
+def picture_game():
+    """As in `GAN with R1 alone`, whose loss is not of pairs."""
+    given = {"task": "stacked", "preset": "modern", "loss": "non_saturating", "r2": False}
+    return Game(modes.resolve({**given, "batch_size": 4, "latent_dim": 4, "width": 0.25}), Noise())
+
+
+@pytest.mark.parametrize("which", ["modern_game", "picture_game"])
+def test_moderns_gradients_are_those_of_the_plain_form(which, request):
     """One look of D at both batches, and slopes that serve twice, against losses and penalties apart."""
-    played = modern_game
+    played = request.getfixturevalue(which)
     played.reset(1)
-    real = modes.sample("ring", 8, 1)
-    z = tf.random.stateless_normal((8, 2), (1, 2))
-    found = modes_modern.gradients(played, tf.constant(real), z, 0.3)
-    std = played.data.std
+    real, _ = played.data.draw(4, lambda stream: tf.constant([1, stream]))
+    z = tf.random.stateless_normal((4, played.options.latent_dim), (1, 2))
+    found = modes_modern.gradients(played, real, z, 0.3)
+    unit, options = played.unit, played.options
 
     def critic(samples):  # of samples as D sees them
         return played.discriminator(played.d, samples)[0]
 
     with tf.GradientTape(persistent=True) as tape:
         fake = played.generate(played.g, z, None)
-        d_loss, g_loss = modern.relativistic_loss(critic(real / std), critic(fake / std))
-        penalty = modern.r1_penalty(critic, real / std) + modern.r2_penalty(critic, fake / std)
+        verdicts = critic(real / unit), critic(fake / unit)
+        if options.loss == "relativistic":
+            d_loss, g_loss = modern.relativistic_loss(*verdicts)
+        else:
+            d_loss = losses.discriminator_loss(options.loss, *verdicts)
+            g_loss = losses.generator_loss(options.loss, verdicts[1])
+        penalty = modern.r1_penalty(critic, real / unit)
+        if options.r2:
+            penalty += modern.r2_penalty(critic, fake / unit)
         total = d_loss + 0.3 / 2 * penalty
     expected = tape.gradient(g_loss, played.g), tape.gradient(total, played.d), d_loss, g_loss
     *gradients, told = found
     for ours, plain in zip([*gradients, told["d_loss"], told["g_loss"]], expected, strict=True):
         np.testing.assert_allclose(ours, plain, atol=2e-6, rtol=2e-4)
+
+
+def test_the_pair_for_pictures_starts_with_outputs_of_its_own_size(picture_game):
+    """He's initialization: as wide at the end as at the beginning, with no normalization between."""
+    picture_game.reset(2)
+    z = tf.random.stateless_normal((64, 4), (1, 2))
+    images = picture_game.generate(picture_game.g, z, None)
+    assert images.shape == (64, 28, 28, 3)
+    assert 0.1 < np.std(images) < 0.9
+    logits, _ = picture_game.discriminator(picture_game.d, images)
+    assert 0.02 < np.std(logits) < 2
 
 
 def test_moderns_gamma_falls_by_a_cosine_of_its_logarithm():

@@ -159,3 +159,18 @@ def test_a_curve_stays_short_and_its_means_are_right():
     curve.cut(0)
     assert curve.table().shape == (0, 3)
     assert TOLD[0] == "d_loss"
+
+
+def test_the_pull_of_pairs_is_that_of_the_training():
+    """`--preset modern` has a loss of pairs, and its own step; a page shows its pull, too."""
+    session = Session(modes.resolve({"preset": "modern", "batch_size": 8, "codes": 4, "waves": 2}))
+    seen = session.seen()
+    fake = tf.constant(seen.places)
+    real, _ = session.data.draw(
+        8, lambda stream: tf.constant([session.seed + 1_000_000_007, stream], tf.int64)
+    )
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        verdicts = [session.game.judge(session.game.d, of, None)[0] for of in (real, fake)]
+        loss = tf.reduce_mean(tf.nn.softplus(verdicts[0] - verdicts[1]))
+    np.testing.assert_allclose(seen.pulls, -8 * tape.gradient(loss, fake), rtol=1e-4, atol=1e-7)
