@@ -68,6 +68,9 @@ GRID_SETTINGS: dict[str, dict] = {
 PICTURE_SETTINGS: dict[str, dict] = {
     "plain": {"batch_size": 64, "steps": 3000},
     "packing, m = 2": {"batch_size": 64, "steps": 3000, "tricks": ("packing",)},
+    "modern": MODERN,
+    # The same networks and penalty without pairs and without R2: a GAN with R1.
+    "modern, R1 alone": MODERN | {"loss": "non_saturating", "r2": False},
 }
 # task → the rows of its table.
 SETTINGS: dict[str, dict[str, dict]] = {

@@ -19,7 +19,9 @@ SIDES = (4, 7, 14, 28)
 GENERATOR, DISCRIMINATOR = (128, 64, 32, 16), (32, 64, 128)  # channels; D's times `width`
 
 
-def _normal(shape: Sequence[int], fan: float, seed: Any, gain: float = 2.0 / (1.0 + SLOPE**2)):
+def _normal(
+    shape: Sequence[int], fan: float, seed: Any, gain: float = 2.0 / (1.0 + SLOPE**2)
+) -> tf.Tensor:
     return tf.random.stateless_normal(shape, (seed, 0), stddev=math.sqrt(gain / fan))
 
 
