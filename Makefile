@@ -74,6 +74,30 @@ $(WEB): $(READY)
 
 web: $(WEB)  ## fetch what export --format web needs, once; npm must be installed
 
+BOOK := $(VENV)/.installed-book
+$(BOOK): $(READY)
+	@echo "installing what the book is made with into $(VENV), once"
+	@$(call install,'.[book]')
+	@touch $(BOOK)
+
+book: $(BOOK)  ## the chapter as a site to read without a network: build/book/index.html
+	@echo "making the book, half a minute"
+	@rm -rf build/book
+	@$(RUN) -m sphinx --builder html --conf-dir book --doctree-dir build/doctrees --fresh-env --fail-on-warning \
+		--quiet --jobs auto . build/book $(ARGS)
+	@$(RUN) -m book.check build/book && echo "open build/book/index.html"
+
+LIVE := build/live/live/digits
+$(LIVE): $(WEB)
+	@$(RUN) -m notebooks.checkpoints cgan
+	@$(RUN) -m keras_dcgan.export --run_dir runs/notebooks/cgan --what generator --format web --out $@
+
+book-live: $(LIVE)  ## the same with a generator that draws in the page; trains it once, two minutes
+	@$(MAKE) --no-print-directory book
+
+which-trick: $(READY)  ## the page "Which trick when" anew, from the numbers in results/
+	@$(RUN) -m benchmarks.which_trick $(ARGS)
+
 checkpoints: $(READY)  ## train what the notebooks open on, once: ten minutes
 	@$(RUN) -m notebooks.checkpoints $(ARGS)
 
@@ -143,7 +167,7 @@ $(SUPPLY): $(READY)
 
 lock: $(SUPPLY)  ## take up the newest versions that setup.cfg allows into requirements.lock; then make test
 	@$(VENV)/bin/uv pip compile setup.cfg --quiet --universal --upgrade --no-annotate --no-emit-index-url \
-		--python-version 3.11 --constraint .ci/constraints.txt --extra dev --extra notebooks --extra measures --extra onnx \
+		--python-version 3.11 --constraint .ci/constraints.txt --extra dev --extra notebooks --extra measures --extra onnx --extra book \
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 licenses: $(DEV) $(LAB)  ## which license each package has, into docs/licenses.md

@@ -117,7 +117,7 @@ TRICKS: dict[str, Trick] = {
     "fake_smoothing": Trick(
         "2.3.2",
         "losses.discriminator_loss_parts",
-        "D's target for generated data is β, not 0: it harms",
+        "D's target for generated data is β, not 0: the chapter warns of it",
         (MODES,),
     ),
     "generator_first": Trick(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.experiments import doctor as doctor_table
 from benchmarks.experiments import modes as modes_table
 from benchmarks.experiments import ssgan as ssgan_table
 from benchmarks.speed import bench
@@ -51,6 +52,7 @@ def test_the_readme_names_only_flags_that_exist(document):
         folders.Options,
         modes.Options,
         modes_table.Options,
+        doctor_table.Options,
         ssgan_table.Options,
         bench.Options,
         cyclegan.Config,

@@ -9,7 +9,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKED = ("dev", "measures", "notebooks", "onnx")  # the extras that the lock is of
+LOCKED = ("book", "dev", "measures", "notebooks", "onnx")  # the extras that the lock is of
 WINDOWS = {"sys_platform": "win32", "os_name": "nt", "platform_machine": "AMD64"}
 MAC = {"sys_platform": "darwin", "os_name": "posix", "platform_machine": "arm64"}
 ARM = {"sys_platform": "linux", "os_name": "posix", "platform_machine": "aarch64"}
