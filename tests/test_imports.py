@@ -8,14 +8,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("gan_common", "keras_dcgan", "ssgan_tf", "gan_applications")
-OUTSIDE = ("notebooks", "tests", "benchmarks")
+OUTSIDE = ("notebooks", "tests", "benchmarks", "book")
 ALLOWED = {
     "gan_common": {"gan_common"},
     "keras_dcgan": {"keras_dcgan", "gan_common"},
     "ssgan_tf": {"ssgan_tf", "gan_common"},
     "gan_applications": {"gan_applications", "gan_common"},
     **{folder: {*PACKAGES, folder} for folder in OUTSIDE},
-    "tests": {*PACKAGES, "benchmarks", "notebooks", "tests"},
+    "tests": {*PACKAGES, "benchmarks", "book", "notebooks", "tests"},
 }
 
 
