@@ -51,6 +51,18 @@ def test_the_book_has_the_whole_chapter():
     assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")} <= names
 
 
+def test_every_page_stands_in_the_table_of_contents():
+    index = (ROOT / "book" / "index.md").read_text(encoding="utf-8")
+    trees = "\n".join(re.findall(r"```{toctree}\n(.*?)```", index, re.S))
+    listed = [re.sub(r".*<(.*)>", r"\1", line) for line in trees.splitlines()]
+    for path in SOURCES:
+        name = f"../{path.relative_to(ROOT).with_suffix('').as_posix()}"
+        if name != "../book/index":
+            assert any(fnmatch.fnmatch(name, pattern) for pattern in listed), (
+                f"{name}: book/index.md"
+            )
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_link_of_a_page_finds_its_file_and_heading(path):
     without_code = re.sub(r"`[^`\n]*`", "", prose(path))

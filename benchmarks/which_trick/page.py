@@ -167,11 +167,14 @@ class Page:
         """A trick's effects with a verdict; what is not visible is folded where it is more than a line."""
         found = self.of(name, verdict)
         lines = [self._effect(effect) for effect in found]
-        if verdict != UNCLEAR or len(lines) < 2:
-            return "<br>".join(lines) or NOTHING
+        if len(lines) < 2:
+            return lines[0] if lines else NOTHING
+        listed = "<br>".join(f"• {line}" for line in lines)
+        if verdict != UNCLEAR:
+            return listed
         patients = dict.fromkeys(self.say(words.PATIENTS[effect.trial.patient]) for effect in found)
         told = self.say(prose.COMPARISONS, count=len(lines), names=self.listed(patients))
-        return f"<details><summary>{told}</summary>{'<br>'.join(lines)}</details>"
+        return f"<details><summary>{told}</summary>{listed}</details>"
 
     def _effect(self, effect: Effect) -> str:
         """One effect on one line: the means, the interval of their difference or ratio, the worst seed."""
@@ -238,8 +241,10 @@ def number(measure: str, value: float) -> str:
 
 def shift(measure: str, value: float) -> str:
     """A difference with its sign; of shares in points."""
-    sign = "−" if value < 0 else "+"
-    return sign + number(measure, abs(value)).removesuffix("%")
+    sign, size = "−" if value < 0 else "+", abs(value)
+    if measure in PERCENT:
+        return f"{sign}{100 * size:.{0 if size >= 0.1 else 1}f}"
+    return sign + number(measure, size)
 
 
 def factor(value: float) -> str:

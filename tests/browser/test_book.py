@@ -53,6 +53,7 @@ def test_the_front_page_leads_to_every_notebook(book, visit, page):
     notebooks = len(list((BOOK / "notebooks").glob("*.html")))
     assert page.locator(".card").count() == notebooks > 10
     check_fits(page)
+    visit.check_accessible()
     visit.shot("book_front")
 
 
@@ -64,6 +65,13 @@ def test_a_notebook_has_formulas_and_figures_that_say_what_they_show(book, visit
     assert all(len(figures.nth(i).get_attribute("alt")) > 10 for i in range(figures.count()))
     check_fits(page)
     visit.shot("book_notebook", full_page=False)
+
+
+def test_the_longest_tables_fit_a_telephone(book, visit, page):
+    page.goto(f"{book}/docs/which-trick-when.html")
+    page.locator("details").first.click()
+    check_fits(page)
+    visit.shot("book_tricks", full_page=False)
 
 
 def test_the_search_finds_a_page_and_also_from_a_disk(book, visit, page):
