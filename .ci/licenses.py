@@ -48,7 +48,7 @@ def main() -> None:
     print("# Licenses of what is installed\n")
     print(
         "`make licenses` writes this page from what each package says of itself: those that the project\n"
-        "needs, its tests, notebooks and exports, and what these need, on this kind of computer.\n"
+        "needs, its tests, notebooks, exports and book, and what these need, on this kind of computer.\n"
         "The pictures of `openmoji` are CC BY-SA 4.0, see the [README](../README.md).\n"
     )
     if strong:

@@ -76,6 +76,22 @@ def test_every_link_of_a_page_finds_its_file_and_heading(path):
             assert heading in headings(target), link
 
 
+def test_the_sections_that_teachers_are_sent_to_are_there():
+    text = (ROOT / "docs" / "for-teachers.md").read_text(encoding="utf-8")
+    text = re.sub(r'stor(?:y|ies) "[^"]*"(?: and "[^"]*")?', "", text)  # of the page of the game
+    sent = 0
+    for cell in re.split(r"[|\n]", text.split("## Quiz")[0]):
+        notebooks = []
+        for section, named in re.findall(r'\b(2\.\d(?:\.\d)?)\b(?![_\w])|"([^"]+)"', cell):
+            if section:
+                notebooks += (ROOT / "notebooks").glob(f"{section}_*.ipynb")
+            elif notebooks:
+                known = re.findall(r"^#+ (.*)$", "\n".join(map(prose, notebooks)), re.M)
+                assert any(named in title for title in known), (named, notebooks)
+                sent += 1
+    assert sent > 15
+
+
 @pytest.fixture
 def site(tmp_path):
     (tmp_path / "a.html").write_text(
