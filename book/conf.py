@@ -36,6 +36,9 @@ nb_mime_priority_overrides = [("*", "application/vnd.jupyter.widget-view+json", 
 nb_ipywidgets_js = {}
 nb_render_markdown_format = "myst"  # tables
 
+# What a notebook may do: skip a level of headings, and show code that is not all Python.
+suppress_warnings = ["misc.highlighting_failure", "myst.header"]
+
 html_theme = "furo"
 html_title = project
 # MathJax as one file without fonts, from a package: a browser loads it from a disk, too.
