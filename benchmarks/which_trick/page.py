@@ -12,6 +12,13 @@ from gan_common import catalogue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LANGUAGES = {"en": "docs/which-trick-when.md", "zh": "docs/zh/which-trick-when.md"}
+FIGURE = "docs/which-trick-when.png"
+# What the figure shows: heading, patient, measure.
+SHOWN = (
+    ("ring: change in modes of 8 (right is better)", "ring", "modes"),
+    ("grid: change in modes of 25 (right is better)", "grid", "modes"),
+    ("digits: FID, times that without (left is better)", "digits", "fid"),
+)
 PERCENT = ("high_quality", "wrong", "test_error")
 NOTHING = "–"
 
@@ -19,6 +26,32 @@ NOTHING = "–"
 def page(results: Path, language: str) -> str:
     """The page in a language of `LANGUAGES`, from a folder's files."""
     return Page(results, language).text()
+
+
+def panels(results: Path) -> list[tuple[str, bool, dict[str, tuple[float, float, float, str]]]]:
+    """What `plotting.intervals` draws: effects of one trick alone on three patients, in the page's order."""
+    order = [name for symptom in story.SYMPTOMS for name in symptom.tricks]
+    found = evidence.effects(results)
+    drawn = []
+    for heading, patient, measure in SHOWN:
+        chosen = {
+            each.trial.trick: each
+            for each in found
+            if (each.trial.patient, each.trial.setting, each.trial.measure)
+            == (patient, "plain", measure)
+            and each.difference.seeds > 1
+        }
+        effects = {
+            words.ENGLISH.get(name, name.replace("_", " ")): (
+                *(getattr(chosen[name].difference, part) for part in ("mean", "low", "high")),
+                words.VERDICTS[chosen[name].verdict].en,
+            )
+            for name in order
+            if name in chosen
+        }
+        if effects:
+            drawn.append((heading, MEASURES[measure].ratio, effects))
+    return drawn
 
 
 class Page:
@@ -47,7 +80,11 @@ class Page:
     def text(self) -> str:
         """All of it."""
         tests = sum(effect.difference.seeds > 1 for effect in self.effects)
-        head = self.say(prose.HEAD, tests=tests, results=f"{self.top}results/README.md")
+        places = {
+            "results": f"{self.top}results/README.md",
+            "figure": self.docs + Path(FIGURE).name,
+        }
+        head = self.say(prose.HEAD, tests=tests, **places)
         parts = [head, *map(self._symptom, story.SYMPTOMS), self._list(), self._sections()]
         return "\n\n".join([*parts, self._after(), self._sources(), self.say(prose.BACK)]) + "\n"
 

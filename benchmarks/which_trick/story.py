@@ -42,9 +42,11 @@ SYMPTOMS = (
         Text("It fails from the first step", "第一步就失败"),
         Text(
             "G's first images are black, white, or all the same; gradient norms are tiny or above 100. The "
-            "doctor says “the networks start badly” or “G's images do not depend on the latent”.",
+            "doctor says “the networks start badly” or “G's images do not depend on the latent”. "
+            "The other three normalizations take the place of batch normalization.",
             "G 最初的图像全黑、全白或全都一样；梯度范数极小或超过 100。"
-            "医生说“网络起步不良”或“G 的图像不随潜变量变化”。",
+            "医生说“网络起步不良”或“G 的图像不随潜变量变化”。"
+            "另外三种归一化都取代批归一化。",
         ),
         ("batch_norm", "instance_norm", "weight_norm", "spectral_norm"),
     ),

@@ -15,6 +15,7 @@ from gan_common.plotting.charts import (
     comparison,
     comparisons,
     confusion_matrix,
+    intervals,
     marked_pictures,
     reliability,
 )
@@ -23,7 +24,7 @@ from gan_common.plotting.gifs import save_gif, spread
 from gan_common.plotting.grids import save_columns, save_grid, tile
 
 __all__ = [
-    "comparison", "comparisons", "confusion_matrix", "error_curves", "loss_curves",
+    "comparison", "comparisons", "confusion_matrix", "error_curves", "intervals", "loss_curves",
     "marked_pictures", "reliability", "save_columns", "save_figure", "save_gif", "save_grid", "spread",
     "tile",
 ]  # fmt: skip

@@ -102,6 +102,59 @@ def comparisons(
     canvas.save(path, figure)
 
 
+# How a trick's effect is drawn: color, and whether its dot is full.
+EFFECTS = {"helped": ("C2", True), "not visible": ("0.5", False), "did harm": ("C3", True)}
+
+
+@canvas.plain
+def intervals(
+    path: str | os.PathLike,
+    panels: Sequence[tuple[str, bool, Mapping[str, tuple[float, float, float, str]]]],
+    title: str,
+) -> None:
+    """Draws mean effects with their confidence intervals, several measures of the same things side by side.
+
+    Args:
+      path: the PNG; its folder is made if need be.
+      panels: (heading, whether these are ratios, name → mean, low, high, one of `EFFECTS`).  A line marks no
+        effect: 0, or 1 of ratios, which are drawn on a logarithmic axis.  A name that a panel lacks leaves
+        its line empty there.
+      title: above the figure.
+
+    Raises:
+      ValueError: without panels, for one without effects, or for what is not finite.
+      UserError: if the file cannot be written.
+    """
+    if not panels or any(
+        not effects or not np.isfinite([each[:3] for each in effects.values()]).all()
+        for *_, effects in panels
+    ):
+        raise ValueError(f"panels must hold one or more finite effects each. Received: {panels}")
+    names = list(dict.fromkeys(name for *_, effects in panels for name in effects))
+    width, height = 2.6 + 2.9 * len(panels), 1.7 + 0.27 * len(names)
+    figure, axes = canvas.new(width, height, title, columns=len(panels), sharey=True)
+    for ax, (heading, ratio, effects) in zip(axes, panels, strict=True):
+        for told, (color, full) in EFFECTS.items():
+            chosen = [(names.index(n), e) for n, e in effects.items() if e[3] == told]
+            rows = [row for row, _ in chosen]
+            means = [mean for _, (mean, *_) in chosen]
+            whiskers = [[mean - low, high - mean] for _, (mean, low, high, _) in chosen]
+            fill = color if full else "white"
+            xerr = np.reshape(whiskers, (-1, 2)).T
+            ax.errorbar(
+                means, rows, xerr=xerr, fmt="o", color=color, mfc=fill, capsize=2, label=told
+            )
+        ax.axvline(1.0 if ratio else 0.0, color="black", linestyle="--", linewidth=1)
+        if ratio:
+            ax.set_xscale("log")
+            ax.xaxis.set_major_formatter("{x:g}")
+        ax.set_title(textwrap.fill(heading, 30), fontsize=10)
+        ax.set_yticks(range(len(names)), names)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    canvas.beside(axes[-1])
+    canvas.save(path, figure)
+
+
 @canvas.plain
 def confusion_matrix(
     path: str | os.PathLike,

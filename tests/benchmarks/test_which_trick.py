@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.which_trick import evidence, story, words
 from benchmarks.which_trick import page as which_trick
-from gan_common import catalogue
+from gan_common import catalogue, plotting
 
 RESULTS = which_trick.ROOT / "results"
 
@@ -111,3 +111,17 @@ def test_one_seed_decides_nothing_and_more_seeds_win(tmp_path):
     (longer,) = evidence.effects(folder_with(tmp_path, ablation={"rows": rows}))
     assert longer.trial.source == "ablation.json"
     assert len(longer.trial.found) == 3
+
+
+def test_the_figure_has_the_effects_of_the_page_and_no_others(tmp_path):
+    drawn = {heading.split(":")[0]: effects for heading, _, effects in which_trick.panels(RESULTS)}
+    assert set(drawn) == {"ring", "grid", "digits"}
+    mean, low, high, told = drawn["digits"]["replay buffer"]
+    assert 1 < low < mean < high
+    assert told == "did harm"
+    plotting.intervals(tmp_path / "a.png", which_trick.panels(RESULTS), "title")
+    assert (tmp_path / "a.png").stat().st_size < 200_000
+    with pytest.raises(ValueError, match="finite"):
+        plotting.intervals(
+            tmp_path / "b.png", [("a", False, {"x": (0, -float("inf"), 1, "helped")})], "b"
+        )
