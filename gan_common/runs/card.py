@@ -24,6 +24,7 @@ LICENSES = {
     "svhn": "For non-commercial use only; Netzer et al. 2011, images from Google Street View.",
     "shapes": "MIT, as this project, which draws them.",
     "boxes": "MIT, as this project, which draws them.",
+    "moving": "Figures: MIT, as this project, which draws them. Digits: those of mnist5k, CC BY-SA 3.0.",
     "openmoji": "CC BY-SA 4.0; OpenMoji (openmoji.org), to be credited wherever its images are shown.",
 }
 # Of the data sets of gan_applications that are made of two.
