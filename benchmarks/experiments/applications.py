@@ -1,6 +1,6 @@
 """The systems of section 2.2.1: each one's headline with several seeds, its ablations with one.
 
-    python -m benchmarks.experiments.applications                     all: some twenty hours on one core
+    python -m benchmarks.experiments.applications                     all: some thirty-five hours on one core
     python -m benchmarks.experiments.applications --only pix2pix      one system
     python -m benchmarks.experiments.applications --only srgan:cifar10 --data_dir DATA
 
@@ -96,6 +96,48 @@ ROWS = {
             "pixels and the game": {"content": "pixels"},
             "spectral norm": {"tricks": "spectral_norm"},
             "R1": {"tricks": "r1"},
+        },
+    ),
+    "text_to_image": Row("text_to_image", {"dataset": "shapes:scenes"}, True),
+    **_ablations(
+        "text_to_image",
+        {
+            "told the class": {"told": "class"},
+            "no wrong sentences": {"nomatching": True},
+            "no interpolated sentences": {"nointerpolated": True},
+            "neither": {"nomatching": True, "nointerpolated": True},
+            "spectral norm": {"tricks": "spectral_norm"},
+            "R1": {"tricks": "r1"},
+        },
+    ),
+    "stackgan": Row("stackgan", {"dataset": "shapes:scenes"}, True),
+    **_ablations(
+        "stackgan",
+        {
+            "stage II is not told the sentence": {"told": "first"},
+            "no conditioning augmentation": {"noaugmentation": True},
+            "no divergence": {"kl_weight": 0},
+            "stage I of 32 pixels": {"small_size": 32},
+        },
+    ),
+    "video": Row("video", {"dataset": "moving"}, True),
+    **_ablations(
+        "video",
+        {
+            "one stream": {"notwo_streams": True},
+            "no sparsity": {"mask_weight": 0},
+            "R1": {"tricks": "r1"},
+        },
+    ),
+    "next_frames": Row("next_frames", {"dataset": "mnist5k"}, True),
+    **_ablations(
+        "next_frames",
+        {
+            "L1 alone": {"gradient_weight": 0, "game_weight": 0},
+            "squared error alone": {"gradient_weight": 0, "game_weight": 0, "power": 2},
+            "L1 and gradients": {"game_weight": 0},
+            "L1 and the game": {"gradient_weight": 0},
+            "one scale": {"scales": 1},
         },
     ),
 }
