@@ -168,6 +168,6 @@ def restlessness(videos: np.ndarray, masks: np.ndarray) -> float:
     total, pixels = 0.0, 0
     for video, mask in zip(videos.astype(np.float32), masks, strict=True):
         still = ~(mask[1:] | mask[:-1])
-        total += np.abs(np.diff(video, axis=0)).mean(axis=-1)[still].sum()
+        total += float(np.abs(np.diff(video, axis=0)).mean(axis=-1)[still].sum())
         pixels += int(still.sum())
     return total / pixels if pixels else 255.0

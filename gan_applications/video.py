@@ -233,11 +233,11 @@ class VGAN:
             ),
             # Between the videos' speeds, in pixels a frame: Wasserstein's.
             "speed_distance": running.Measure(
-                stats.wasserstein_distance(fast, truly_fast),
+                float(stats.wasserstein_distance(fast, truly_fast)),
                 "lower",
                 {
                     "nothing moves": float(truly_fast.mean()),
-                    "training videos": stats.wasserstein_distance(known_fast, truly_fast),
+                    "training videos": float(stats.wasserstein_distance(known_fast, truly_fast)),
                 },
             ),
             "ground_change": running.Measure(

@@ -1,5 +1,7 @@
 """next_frames: its losses written out, what each D sees, the videos, and ways to go on without learning."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -108,6 +110,7 @@ def test_what_is_measured(clips):
     system = small()
     system.predict = lambda seen: given.x_test[: len(seen), ..., SEEN:]
     found = system.measure(given)
+    json.dumps({name: one._asdict() for name, one in found.items()})
     assert (found["mse"].value, found["ssim"].value, found["edge_error"].value) == (0, 1, 0)
     errors = found["mse"].baselines
     assert errors["blobs shifted"] < errors["last frame"]

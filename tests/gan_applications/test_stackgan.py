@@ -1,5 +1,7 @@
 """StackGAN: both stages' losses written out, what each stage is told, sentences learned by heart."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -180,6 +182,7 @@ def test_what_is_measured(given):
     system = small()
     system.on_second.assign(True)
     found = system.measure(given)
+    json.dumps({name: one._asdict() for name, one in found.items()})
     beside = {"stage I, enlarged", "stage II told another sentence", "nearest training sentence"}
     beside |= {"data of stage I's size, enlarged", "data"}
     assert set(found["right_seen"].baselines) == set(found["fid"].baselines) == beside

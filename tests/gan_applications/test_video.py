@@ -1,5 +1,7 @@
 """VGAN: its losses written out, the streams, the videos and the ruler that finds what moves."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -130,6 +132,7 @@ def test_measures_of_drawn_videos_beside_themselves(videos):
     given = moving.Videos(images, images, masks)
     system.drawn = lambda count: (images[:count], masks[:count])
     found = system.measure(given)
+    json.dumps({name: one._asdict() for name, one in found.items()})
     assert found["mask_iou"].value == found["mask_iou"].baselines["the ruler on drawn videos"]
     assert found["mask_iou"].baselines["the whole frame"] < 0.3
     assert found["frame_fid"].value == pytest.approx(0, abs=1e-3)
