@@ -129,7 +129,7 @@ doctor: $(READY)  ## failures made, named and treated: does the doctor see them,
 ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours, goes on where it stopped
 	@$(RUN) -m benchmarks.experiments.ablation $(ARGS)
 
-applications: $(READY)  ## section 2.2.1: every system with three seeds, its ablations with one: twenty hours, goes on
+applications: $(READY)  ## section 2.2.1: every system with three seeds, its ablations with one: forty hours, goes on
 	@$(RUN) -m benchmarks.experiments.applications $(ARGS)
 
 test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks

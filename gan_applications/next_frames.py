@@ -160,7 +160,8 @@ class NextFrames:
         seed = tf.stack([tf.constant(self.config.seed, tf.int64), done])
         videos = turned(videos, seed)
         both = tf.maximum(videos, tf.roll(videos, 1, axis=0))  # two digits
-        return self.learn(*tf.split(tricks.scale_images(both), (SEEN, ASKED), axis=-1), seed, done)
+        x, y = tf.split(tricks.scale_images(both), (SEEN, ASKED), axis=-1)
+        return self.learn(x, y, seed, done)
 
     def learn(self, x: tf.Tensor, y: tf.Tensor, seed: tf.Tensor, done: tf.Tensor) -> dict:
         """The combined loss (section 2.4) of frames in [−1, 1] and the next ones; an update of both sides.
@@ -168,7 +169,9 @@ class NextFrames:
         Each term is a mean over pixels and over scales, where the paper has sums.
         """
         config, (d, g) = self.config, self.players.values()
-        reals, fakes, parts = [], [], []
+        reals: list[tf.Tensor] = []
+        fakes: list[tf.Tensor] = []
+        parts: list[tuple] = []
         penalty = tf.zeros(())
         with tf.GradientTape(persistent=True) as tape:
             made = tf.nest.flatten(self.generator(x, training=True))
@@ -182,7 +185,7 @@ class NextFrames:
                 ]
                 for kept, each in zip((reals, fakes), shown, strict=True):
                     kept.append(tf.reshape(judge(each, training=True), (-1, 1)))
-                penalty += self.terms.penalty(judge, *shown, seed)
+                penalty += self.terms.penalty(judge, shown[0], shown[1], seed)
             real, fake = tf.concat(reals, axis=0), tf.concat(fakes, axis=0)
             flipped = self.terms.flipped(real, fake, seed)
             d_game = losses.discriminator_loss(self.loss, *flipped, real_label=self.real_label)
@@ -265,6 +268,7 @@ def turned(videos: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def baselines(seen: np.ndarray) -> dict[str, np.ndarray]:
     """Next frames, without learning."""
     return {
+        "black frames": np.zeros_like(seen),
         "last frame": moving_digits.copied(seen),
         "frame shifted": moving_digits.shifted(seen, apart=False),
         "blobs shifted": moving_digits.shifted(seen, apart=True),

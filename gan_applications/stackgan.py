@@ -88,7 +88,7 @@ def enlarger(small: int, size: int, width: int) -> keras.Model:
 
     The image goes down to 16×16, meets c at each position, goes through residual blocks, and up again.
     """
-    filters = width * size // 16  # at 16×16
+    filters = 3 * width  # at 16×16
     image, c = keras.Input((small, small, 3)), keras.Input((EMBEDDING,))
     x = Conv2D(filters // 2, 3, 1, "same", activation="relu")(image)
     x = _normalized(
@@ -180,6 +180,8 @@ class StackGAN:
     def step(self, batch: tuple, done: tf.Tensor, fraction: tf.Tensor) -> dict[str, tf.Tensor]:
         """A step of stage I in the first part of the run, then one of stage II."""
         part, share = float(fraction), self.config.first_share
+        # A run that is given more time goes on with stage II.
+        part = max(part, share) if self.on_second else part
         number = int(part >= share)
         if number and not self.on_second:
             average = self.stages[0].average  # which draws for stage II
@@ -240,7 +242,7 @@ class StackGAN:
             )
             critic = lambda images: stage.head([stage.trunk(images), fixed])  # noqa: E731
             d_loss = parts[0] + (mismatch + parts[1]) / 2
-            d_loss += self.terms.penalty(critic, *shown, seed)
+            d_loss += self.terms.penalty(critic, shown[0], shown[1], seed)
             g_game = losses.generator_loss(self.loss, fake)
             g_loss = g_game + self.config.kl_weight * divergence
         # Both gradients are those at the weights before the step.

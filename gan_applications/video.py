@@ -166,7 +166,7 @@ class VGAN:
             real, fake = map(critic, shown)
             flipped = self.terms.flipped(real, fake, seed)
             d_game = losses.discriminator_loss(self.loss, *flipped, real_label=self.real_label)
-            d_loss = d_game + self.terms.penalty(critic, *shown, seed)
+            d_loss = d_game + self.terms.penalty(critic, shown[0], shown[1], seed)
             g_game = losses.generator_loss(self.loss, fake)
             covered = tf.reduce_mean(mask)
             g_loss = g_game + self.config.mask_weight * covered
@@ -259,7 +259,7 @@ class VGAN:
 def frame_fid(videos: np.ndarray, truth: np.ndarray) -> float:
     """`fidelity.fid` of every fifth frame."""
     frames = [each[:, ::5].reshape(-1, *each.shape[2:]) for each in (videos, truth)]
-    return fidelity.fid(*frames)
+    return fidelity.fid(frames[0], frames[1])
 
 
 def main(argv: Sequence[str] | None = None) -> Any:

@@ -1,6 +1,6 @@
 """The systems of section 2.2.1: each one's headline with several seeds, its ablations with one.
 
-    python -m benchmarks.experiments.applications                     all: some thirty-five hours on one core
+    python -m benchmarks.experiments.applications                     all: some forty hours on one core
     python -m benchmarks.experiments.applications --only pix2pix      one system
     python -m benchmarks.experiments.applications --only srgan:cifar10 --data_dir DATA
 
