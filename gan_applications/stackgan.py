@@ -69,9 +69,7 @@ from gan_common.terms import Terms
 LEAK = 0.2
 DECAY = 0.995  # of the averages of both generators' weights, which draw
 MOMENTUM = 0.9  # of batch norm's statistics: those of the last few dozen steps
-BLOCKS = (
-    2  # of stage II's residual blocks: two, where the paper has four, for 64 pixels and not 256
-)
+BLOCKS = 2  # residual ones of stage II; the paper's four are for 256 pixels
 NOISE = LATENT + 2 * EMBEDDING  # z, and ε for the c of each stage
 SHOWN = 12  # rows of the figure
 
