@@ -117,6 +117,7 @@ ROWS = {
             "stage II is not told the sentence": {"told": "first"},
             "no conditioning augmentation": {"noaugmentation": True},
             "no divergence": {"kl_weight": 0},
+            "the paper's divergence": {"kl_weight": 1},
             "stage I of 32 pixels": {"small_size": 32},
         },
     ),
