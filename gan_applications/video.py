@@ -71,6 +71,38 @@ def normal() -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(0.0, 0.02)
 
 
+class UpsampleConv3D(layers.Layer):
+    """Nearest upsampling by 2 and a "same" convolution of 3×3×3 in one, at 8 of its 27 multiplications.
+
+    Each weight meets two copies of a pixel or of none along each axis: so this is a transposed convolution of
+    4×4×4, whose kernel is the other one added to itself, moved by one, along each axis.
+
+    Call arguments:
+        inputs: (batch, frames, height, width, channels).
+    """
+
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        self.filters = filters
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        shape = (3, 3, 3, self.filters, input_shape[-1])
+        self.kernel = self.add_weight(shape=shape, initializer=normal(), name="kernel")
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        kernel = tf.convert_to_tensor(self.kernel)
+        for axis in range(3):
+            before, after = ([(int(at == axis) * side, int(at == axis) * (1 - side))
+                              for at in range(5)] for side in (0, 1))  # fmt: skip
+            kernel = tf.pad(kernel, before) + tf.pad(kernel, after)
+        shape = (tf.shape(inputs)[0], *self.compute_output_shape(inputs.shape)[1:])
+        return tf.nn.conv3d_transpose(inputs, kernel, shape, 2) + self.bias
+
+    def compute_output_shape(self, input_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        return (input_shape[0], *(side and 2 * side for side in input_shape[1:4]), self.filters)
+
+
 def generator(width: int, two_streams: bool) -> keras.Model:
     """z (100,) → a video (16, 32, 32, 3) in [−1, 1], and its mask (16, 32, 32, 1) in [0, 1] (section 2.2).
 
@@ -80,12 +112,8 @@ def generator(width: int, two_streams: bool) -> keras.Model:
     z = keras.Input((CODE,))
     x = _started(z, (2, 4, 4, 4 * width))
     for filters in (2 * width, width):  # (2, 4, 4) → (4, 8, 8) → (8, 16, 16)
-        x = layers.Conv3D(filters, 3, padding="same", kernel_initializer=normal())(
-            layers.UpSampling3D(2)(x)
-        )
-        x = _normalized(x)
-    x = layers.UpSampling3D(2)(x)  # (16, 32, 32), for color and mask
-    x = layers.Conv3D(4 if two_streams else 3, 3, padding="same", kernel_initializer=normal())(x)
+        x = _normalized(UpsampleConv3D(filters)(x))
+    x = UpsampleConv3D(4 if two_streams else 3)(x)  # (16, 32, 32): color, and mask
     moves = keras.ops.tanh(x[..., :3])
     if not two_streams:
         return keras.Model(z, [moves, keras.ops.ones_like(moves[..., :1])], name="generator")

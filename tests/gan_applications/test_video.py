@@ -73,10 +73,22 @@ def test_what_the_mask_does_not_cover_stays_still():
     assert videos.shape == (2, 16, 32, 32, 3)
     assert masks.shape == (2, 16, 32, 32, 1)
     assert np.ptp(videos, axis=1).max() > 0
-    last = [one for one in network.layers if isinstance(one, keras.layers.Conv3D)][-1]
+    last = [one for one in network.layers if isinstance(one, video.UpsampleConv3D)][-1]
     last.bias.assign([0.0, 0.0, 0.0, -100.0])
     assert np.ptp(network(z, training=True)[0], axis=1).max() == 0
     assert np.min(video.generator(2, False)(z)[1]) == 1  # one stream is all foreground
+
+
+def test_upsampling_and_a_convolution_in_one():
+    x = tf.random.stateless_normal((2, 3, 4, 2, 5), (1, 2))
+    layer = video.UpsampleConv3D(3)
+    y = layer(x)
+    plain = keras.layers.Conv3D(3, 3, padding="same")
+    up = keras.layers.UpSampling3D(2)(x)
+    plain.build(up.shape)
+    turned = np.transpose(np.asarray(layer.kernel)[::-1, ::-1, ::-1], (0, 1, 2, 4, 3))
+    plain.set_weights([turned, np.zeros(3, np.float32)])
+    np.testing.assert_allclose(y, plain(up), atol=1e-5)
 
 
 def test_all_frames_that_d_is_shown_are_changed_alike():
