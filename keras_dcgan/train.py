@@ -198,6 +198,7 @@ def trial(
     sample_every: int | None = None,
     on_sample: Callable | None = None,
     say: Callable[[str], None] | None = None,
+    change: Callable[[Any], None] | None = None,
     **flags: Any,
 ) -> tuple:
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
@@ -207,6 +208,8 @@ def trial(
         steps: training steps.
         sample_every, on_sample: see `gan_common.runs.history.History`.
         say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.
+        change: is given the GAN before its first step, to put another part in a part's place: a step that no
+            flag names.
         flags: as `resolve` takes them, `tricks` and `seed` for example; `precision` is float32 unless
             it is given.
 
@@ -224,6 +227,8 @@ def trial(
         config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
     )
     choice.choose(gan.networks, config.batch_size, say=lambda line: None)
+    if change is not None:
+        change(gan)
     treatment = None
     if say is not None:
         treatment = watch(gan, dataset, config)

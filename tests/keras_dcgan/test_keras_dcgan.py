@@ -817,8 +817,11 @@ def test_a_trial_trains_in_memory_what_fit_trains_and_hears_the_doctor(tmp_path,
     assert history.samples[3].shape == (64, 8, 8, 1)
     assert [finding.name for finding in history.treatment.findings] == ["no_bn"]
     assert said[0].startswith("step 0: G's images do not depend on the latent")
+    changed = []
     _, stopped = train.trial(
-        digits, 3, width=2, break_="no_bn", on_failure="stop", say=lambda text: None
-    )
+        digits, 3, width=2, break_="no_bn", on_failure="stop", say=lambda text: None,
+        change=lambda built: changed.append(int(built.steps_done.numpy())),
+    )  # fmt: skip
+    assert changed == [0]
     assert (stopped.step, stopped.rows, list(stopped.samples)) == (0, [], [0])
     assert list(tmp_path.iterdir()) == []
