@@ -21,6 +21,9 @@ from gan_common.metrics.significance import (
 from gan_common.plotting import figures
 
 RATIOS = ("FID",)  # measures that are compared by their logarithms
+ALIKE = (
+    4  # seeds that must agree for their direction to be told where the size of an effect is open
+)
 
 
 class Comparison:
@@ -115,6 +118,10 @@ class Comparison:
                 "harmed": "it did harm here",
                 "unclear": f"not visible with {len(pairs)} seeds",
             }[effect]
+            agree = wins in (0, len(pairs)) and all(a != b for a, b in pairs)
+            if effect == "unclear" and agree and len(pairs) >= ALIKE:
+                way = "better" if wins else "worse"
+                told = f"{way} with every seed; by how much {len(pairs)} seeds leave open"
             print(
                 f"    {by} (95% interval {found.low:.3g} to {found.high:.3g}), better for {wins} of "
                 f"{len(pairs)} seeds, worst {worst:.3g}: {told}"

@@ -79,6 +79,23 @@ def test_every_variant_is_trained_with_every_seed(capsys):
     )
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            [5, 9, 50, 300],
+            "worse with every seed; by how much 4 seeds leave open",
+        ),  # two have failed
+        ([3, 9, 50, 300], "not visible with 4 seeds"),
+        ([4, 9, 50, 300], "not visible with 4 seeds"),  # one as it was
+        ([5, 300], "not visible with 2 seeds"),
+    ],
+)
+def test_an_effect_that_fails_some_seeds_is_not_told_as_none(found, told, capsys):
+    comparison([4.0] * len(found), found).verdict("FID", "lower")
+    assert told in capsys.readouterr().out
+
+
 def test_a_comparison_wants_two_variants_with_as_many_seeds():
     with pytest.raises(ValueError, match="'a': 1, 'b': 2"):
         compare.Comparison({"a": [{}], "b": [{}, {}]})
