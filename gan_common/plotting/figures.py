@@ -124,6 +124,7 @@ def lines(
     levels: Mapping[str, float] | None = None,
     columns: int = 2,
     bands: Sequence[tuple[float, float, str]] = (),
+    decades: Sequence[str] = (),
 ) -> Figure:
     """Curves, in one panel or several.
 
@@ -134,6 +135,7 @@ def lines(
         levels: name → height of a dashed horizontal line, in every panel.
         columns: panels side by side.
         bands: (first, last, label): stretches of x to shade.
+        decades: headings of the panels whose y axis is logarithmic.
     """
     count = len(panels)
     columns = min(columns, count)
@@ -148,6 +150,8 @@ def lines(
             ax.axhline(height, **style, label=f"{name}: {height:.3g}")
         canvas.shade(ax, bands, in_legend=True)
         ax.set(title=heading, xlabel=across, ylabel=up)
+        if heading in decades:
+            ax.set_yscale("log")
         canvas.frame(ax)
     for ax in axes[count:]:
         ax.set_axis_off()
@@ -211,13 +215,13 @@ def surface(
     targets: np.ndarray,
     title: str,
 ) -> Figure:
-    """D's verdict over the plane, with points and modes on it.
+    """D's verdict over the plane, with the modes on it, and points in black under these.
 
     Args:
         values: (M, M) in [0, 1]; rows go up the plane, columns across.
         line: (M,), where rows and columns are.
         found: (N, 2) generated points.
-        targets: (K, 2) the modes, drawn as crosses.
+        targets: (K, 2) the modes, drawn as circles.
         title: above.
     """
     figure, (ax,) = new(title, 6.0, 5.2)
@@ -225,8 +229,10 @@ def surface(
     shown = ax.imshow(
         values, "coolwarm", vmin=0, vmax=1, extent=(*reach, *reach), origin="lower", aspect="equal"
     )
-    ax.plot(*targets.T, "x", color="black", markersize=8, markeredgewidth=1.5)
-    ax.plot(*np.asarray(found).T, ".", color="gold", markersize=3)
+    ax.plot(*np.asarray(found).T, ".", color="black", markersize=3)
+    # On top, and open: a mode that all points lie in is still to be seen.
+    style = {"markerfacecolor": "none", "markeredgecolor": "black", "linestyle": "none"}
+    ax.plot(*targets.T, marker="o", markersize=13, markeredgewidth=1.5, **style)
     ax.set(xlim=reach, ylim=reach)
     figure.colorbar(shown, ax=ax, label="D's probability of real")
     return finish(figure, title)
