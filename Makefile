@@ -98,7 +98,7 @@ book-live: $(LIVE)  ## the same with a generator that draws in the page; trains 
 which-trick: $(READY)  ## the page "Which trick when" anew, from the numbers in results/
 	@$(RUN) -m benchmarks.which_trick $(ARGS)
 
-checkpoints: $(READY)  ## train what the notebooks open on, once: ten minutes
+checkpoints: $(READY)  ## train what the notebooks open on, once: twenty minutes
 	@$(RUN) -m notebooks.checkpoints $(ARGS)
 
 notebooks-run: $(DEV)  ## run the notebooks and refresh their outputs; ARGS="2.4" for some of them

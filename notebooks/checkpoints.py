@@ -35,12 +35,25 @@ class Training(NamedTuple):
 
 
 _DIGITS = {"dataset": "mnist5k", "epochs": 40, "noevaluate": None}
+_SHAPES = {"preset": "dcgan", "width": 16, "noevaluate": None}
+_COUNT = {**_SHAPES, "dataset": "shapes:count", "epochs": 20}
+_PERSPECTIVE = {**_SHAPES, "dataset": "shapes:perspective", "epochs": 8}
+_STRUCTURE = {**_SHAPES, "dataset": "shapes:structure", "epochs": 10}
 RUNS = {
     # Goodfellow et al. 2014, whose dense networks take more epochs; Radford et al. 2015; Mirza and Osindero 2014
     "gan": Training("keras_dcgan", {**_DIGITS, "preset": "gan", "epochs": 170}, 5),
     "dcgan": Training("keras_dcgan", {**_DIGITS, "preset": "dcgan", "width": 32}, 4),
     "cgan": Training("keras_dcgan", {**_DIGITS, "preset": "cgan", "width": 16}, 2),
+    # As long as in `make shapes`: until what is wrong is more than blur.
+    "shapes_count": Training("keras_dcgan", _COUNT, 3),
+    "shapes_perspective": Training("keras_dcgan", _PERSPECTIVE, 1),
+    "shapes_perspective_told": Training("keras_dcgan", {**_PERSPECTIVE, "preset": "cgan"}, 1),
+    "shapes_structure": Training("keras_dcgan", _STRUCTURE, 1.5),
+    "shapes_structure_wide": Training(
+        "keras_dcgan", {**_STRUCTURE, "discriminator_kernel": 6}, 2.5
+    ),
 }
+_OF_COMMAND = ("dataset", "epochs", "noevaluate")  # flags that training in memory has no use for
 _QUICK = {"epochs": None, "steps": 3, "width": 4, "batch_size": 8}
 
 
@@ -67,10 +80,20 @@ def folder(name: str) -> Path:
 
 
 def load(name: str) -> Any:
-    """The networks of a run with their averaged weights, to draw from; see `folder`."""
+    """The networks of a run with their averaged weights, to draw from; see `folder`.
+
+    In the quick form they are trained for three steps in this process, without a run's folder.
+    """
     from importlib import import_module
 
-    package = RUNS[name].package
+    from gan_common import data
+
+    package, flags, _ = RUNS[name]
+    if lesson.QUICK:
+        trial = import_module(f"{package}.train").trial
+        small = {"width": _QUICK["width"], "batch_size": _QUICK["batch_size"]}
+        known = {k: v for k, v in flags.items() if k not in _OF_COMMAND}
+        return trial(data.load(flags["dataset"]), _QUICK["steps"], **known | small)[0]
     run = runs.Run(folder(name))
     config = saved(import_module(f"{package}.config").Config, str(run.folder))
     shape, classes = run.dataset_facts()

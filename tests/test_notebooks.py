@@ -106,6 +106,24 @@ def test_the_commands_of_trained_runs_are_ones_that_the_packages_take(tmp_path, 
         assert "--epochs" not in " ".join(commands[-1])
 
 
+def test_the_quick_form_trains_in_memory_with_the_same_flags(monkeypatch):
+    from gan_common import data
+    from keras_dcgan import config, train
+
+    def trial(dataset, steps, **flags):
+        assert steps == 3
+        assert "epochs" not in flags
+        return (dataset, config.resolve(flags)), "history"
+
+    monkeypatch.setattr(lesson, "QUICK", True)
+    monkeypatch.setattr(data, "load", lambda name: name)
+    monkeypatch.setattr(train, "trial", trial)
+    for name, training in checkpoints.RUNS.items():
+        dataset, resolved = checkpoints.load(name)
+        assert (dataset, resolved.preset) == (training.flags["dataset"], training.flags["preset"])
+        assert resolved.width == 4
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("source", SOURCES, ids=NAMES)
 def test_the_quick_form_runs_to_the_end_without_a_warning(source):
