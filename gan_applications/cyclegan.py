@@ -57,6 +57,7 @@ from keras import layers
 from gan_applications import fidelity
 from gan_applications.both_ways import BothWays
 from gan_applications.pix2pix import discriminator
+from gan_applications.players import normal
 from gan_common import data, tricks
 from gan_common.arguments import ImageShape
 from gan_common.kernels.convolutions import Conv2D
@@ -69,7 +70,6 @@ IDENTITY = (
 )
 SMALL = 48  # pixels: below, images are halved once on the way in, else twice
 RATE = 4e-4  # twice the paper's: half an hour has far fewer steps
-NORMAL = keras.initializers.RandomNormal  # of standard deviation 0.02, appendix
 
 
 def normalized(x: Any) -> Any:
@@ -84,21 +84,21 @@ def generator(size: int, width: int, blocks: int) -> keras.Model:
     """
     halvings = 1 if size < SMALL else 2
     inputs = keras.Input((size, size, 3))
-    x = Conv2D(width, 7, 1, "same", kernel_initializer=NORMAL(0.02))(inputs)
+    x = Conv2D(width, 7, 1, "same", kernel_initializer=normal())(inputs)
     x = layers.ReLU()(normalized(x))
     for floor in range(halvings):  # 64 → 32 → 16
-        x = Conv2D(width * 2 ** (floor + 1), 3, 2, "same", kernel_initializer=NORMAL(0.02))(x)
+        x = Conv2D(width * 2 ** (floor + 1), 3, 2, "same", kernel_initializer=normal())(x)
         x = layers.ReLU()(normalized(x))
     filters = x.shape[-1]
     for _ in range(blocks):
-        y = Conv2D(filters, 3, 1, "same", kernel_initializer=NORMAL(0.02))(x)
+        y = Conv2D(filters, 3, 1, "same", kernel_initializer=normal())(x)
         y = layers.ReLU()(normalized(y))
-        y = normalized(Conv2D(filters, 3, 1, "same", kernel_initializer=NORMAL(0.02))(y))
+        y = normalized(Conv2D(filters, 3, 1, "same", kernel_initializer=normal())(y))
         x = layers.Add()([x, y])
     for floor in reversed(range(halvings)):  # 16 → 32 → 64
-        x = UpsampleConv2D(width * 2**floor, 3, kernel_initializer=NORMAL(0.02))(x)
+        x = UpsampleConv2D(width * 2**floor, 3, kernel_initializer=normal())(x)
         x = layers.ReLU()(normalized(x))
-    x = Conv2D(3, 7, 1, "same", activation="tanh", kernel_initializer=NORMAL(0.02))(x)
+    x = Conv2D(3, 7, 1, "same", activation="tanh", kernel_initializer=normal())(x)
     return keras.Model(inputs, x, name="generator")
 
 

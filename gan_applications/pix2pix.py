@@ -46,7 +46,7 @@ import tensorflow as tf
 from keras import layers
 
 from gan_applications import fidelity
-from gan_applications.players import Player, judging, told
+from gan_applications.players import Player, judging, normal, told
 from gan_common import data, losses, tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import REAL_LABEL
@@ -63,7 +63,6 @@ RATE = (
 )
 CHUNK = 64  # images that are drawn at a time
 SHOWN = 10  # rows of the figure
-NORMAL = keras.initializers.RandomNormal  # of standard deviation 0.02, section 6.2
 
 
 def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
@@ -78,20 +77,20 @@ def generator(size: int, channels: int, width: int, skips: bool) -> keras.Model:
     filters = [width * min(2**floor, 8) for floor in range(floors)]  # 24 48 96 192 192
     seen, x = [], inputs
     for floor in range(floors):  # C64-C128-C256-…: 64 → 32 → 16 → 8 → 4 → 2
-        x = Conv2D(filters[floor], 4, 2, "same", kernel_initializer=NORMAL(0.02))(x)
+        x = Conv2D(filters[floor], 4, 2, "same", kernel_initializer=normal())(x)
         if floor:
             x = BatchNormalization()(x)
         x = layers.LeakyReLU(LEAK)(x)
         seen.append(x)
     for floor in reversed(range(floors - 1)):
-        x = UpsampleConv2D(filters[floor], 3, kernel_initializer=NORMAL(0.02))(x)
+        x = UpsampleConv2D(filters[floor], 3, kernel_initializer=normal())(x)
         x = BatchNormalization()(x)
         if floor >= floors - 3:  # CD: the two floors above the lowest
             x = layers.Dropout(DROPOUT)(x)
         x = layers.ReLU()(layers.Concatenate()([x, seen[floor]]) if skips else x)
-    x = UpsampleConv2D(width, 3, kernel_initializer=NORMAL(0.02))(x)
+    x = UpsampleConv2D(width, 3, kernel_initializer=normal())(x)
     x = layers.ReLU()(layers.Concatenate()([x, inputs]) if skips else x)
-    x = Conv2D(3, 3, 1, "same", activation="tanh", kernel_initializer=NORMAL(0.02))(x)
+    x = Conv2D(3, 3, 1, "same", activation="tanh", kernel_initializer=normal())(x)
     return keras.Model(inputs, x, name="generator")
 
 
@@ -107,7 +106,7 @@ def discriminator(size: int, channels: int, width: int, chosen: Sequence[str] = 
     for filters, stride in ((width, 2), (2 * width, 2), (4 * width, 1)):
         x = judged(Conv2D(filters, 4, stride, "same", kernel_initializer="he_normal"))(x)
         x = layers.LeakyReLU(LEAK)(x)
-    x = judged(Conv2D(1, 4, 1, "same", kernel_initializer=NORMAL(0.02)))(x)
+    x = judged(Conv2D(1, 4, 1, "same", kernel_initializer=normal()))(x)
     return keras.Model(inputs, x, name="discriminator")
 
 

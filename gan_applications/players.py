@@ -13,6 +13,11 @@ CONSTANT_SHARE = (
 )
 
 
+def normal() -> keras.initializers.Initializer:
+    """What kernels begin with in most of these papers, as in DCGAN's: deviation 0.02 about 0."""
+    return keras.initializers.RandomNormal(mean=0.0, stddev=0.02)
+
+
 class Player:
     """One side of a game: networks that learn together.
 

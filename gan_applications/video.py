@@ -49,7 +49,7 @@ from keras import layers
 from scipy import stats
 
 from gan_applications import fidelity, moving
-from gan_applications.players import Player, judging, told
+from gan_applications.players import Player, judging, normal, told
 from gan_common import data, losses, tricks
 from gan_common.arguments import ImageShape
 from gan_common.catalogue import REAL_LABEL
@@ -64,11 +64,6 @@ DECAY = 0.995  # of the average of G's weights, which draws
 MOMENTUM = 0.9  # of batch norm's statistics: those of the last few dozen steps
 CHUNK = 32  # videos that are drawn at a time
 SHOWN = (0, 5, 10, 15)  # frames of the figure
-
-
-def normal() -> keras.initializers.Initializer:
-    """What G's kernels begin with."""
-    return keras.initializers.RandomNormal(0.0, 0.02)
 
 
 class UpsampleConv3D(layers.Layer):

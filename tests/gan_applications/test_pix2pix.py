@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gan_applications import pairs, pix2pix
-from gan_applications.players import Player
+from gan_applications.players import Player, normal
 from gan_common import catalogue
 from gan_common.catalogue import APPLICATIONS, TRICKS
 from gan_common.errors import UserError
@@ -134,3 +134,9 @@ def test_baselines_by_hand():
     assert (colored[0, 0, 0].tolist(), colored[1, 0, 0].tolist()) == ([200, 0, 0], [0, 0, 0])
     known = np.concatenate([white[:1], black[:1]])
     np.testing.assert_array_equal(pix2pix.nearest(black, known), [1, 1])
+
+
+def test_kernels_begin_about_zero_as_narrow_as_the_papers():
+    kernel = np.asarray(normal()((3, 3, 64, 64)))
+    assert abs(kernel.mean()) < 1e-3
+    np.testing.assert_allclose(kernel.std(), 0.02, rtol=0.05)
