@@ -66,11 +66,12 @@ class FastStep:
 
     Args:
         pictures, labels: uint8 (N, H, W, C) and int32 (N,).
+        sizes: of batches, other than the preset's.
     """
 
-    def __init__(self, pictures, labels):
+    def __init__(self, pictures, labels, **sizes):
         shape = pictures.shape[1:]
-        self.values = PRESETS["fast"] | (COLOR["fast"] if shape[-1] > 1 else {})
+        self.values = PRESETS["fast"] | (COLOR["fast"] if shape[-1] > 1 else {}) | sizes
         self.d, self.teacher, self.g = discriminator(shape), discriminator(shape), generator(shape)
         self.d_optimizer, self.g_optimizer = (
             keras.optimizers.Adam(2e-3, beta_1=0.5, global_clipnorm=1.0) for _ in range(2)

@@ -164,7 +164,8 @@ def test_the_tutorials_step_and_improved_gans_train():
     assert np.isfinite([float(loss) for loss in trainer.step()]).all()
     assert not np.array_equal(weight, trainer.d_variables[0])
     for pictures in (PICTURES, np.repeat(np.pad(PICTURES, [(0, 0), (2, 2), (2, 2), (0, 0)]), 3, 3)):
-        trainer = fast_port.FastStep(pictures, labels)
+        sizes = dict.fromkeys(("batch_size", "labelled_batch", "game_batch"), 4)
+        trainer = fast_port.FastStep(pictures, labels, **sizes)
         before = [np.array(net.trainable_variables[0]) for net in (trainer.d, trainer.g)]
         assert np.isfinite([float(loss) for loss in trainer.step()]).all()
         for net, was in zip((trainer.d, trainer.g), before, strict=True):
