@@ -71,6 +71,7 @@ def run(source: Path, quick: bool = False) -> nbformat.NotebookNode:
     environment = {
         **os.environ,
         "GAN_QUICK": "1" if quick else "",
+        "GAN_STRICT": "1",
         "PYTHONPATH": os.pathsep.join(paths),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         # as on a page of 80 columns, whatever the terminal at hand
