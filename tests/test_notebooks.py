@@ -77,14 +77,6 @@ def test_folded_solutions_are_code_that_runs_with_the_notebook():
     assert found.source == "assert 1 + 1 == 2\n"
 
 
-def test_a_claim_that_the_numbers_do_not_hold_stops_the_notebook(monkeypatch):
-    monkeypatch.setattr(lesson, "QUICK", False)
-    with pytest.raises(AssertionError, match="the numbers do not say it: D knows best"):
-        lesson.seen("D knows best", holds=False)
-    monkeypatch.setattr(lesson, "QUICK", True)  # whose numbers mean nothing
-    lesson.seen("D knows best", holds=False)
-
-
 def test_the_commands_of_trained_runs_are_ones_that_the_packages_take(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson, "QUICK", True)
     commands = []
