@@ -163,8 +163,8 @@ def _paired(
             yield Trial(*names, measure, before, after, source)
 
 
-def _by_seed(row: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
-    return {run["seed"]: run for run in row["runs"]}
+def _by_seed(runs: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    return {run["seed"]: run for run in runs}
 
 
 # ------------------------------------------------------------------------------------ one file each
@@ -195,11 +195,14 @@ def _of_modes(content: Mapping[str, Any], task: str) -> Iterator[Trial]:
             # of several amounts of a trick the row's name tells which
             setting = f"{name}; {other_name}" if added == {"fake_smoothing"} else name
             names = (added.pop(), task, setting)
-            yield from _paired(_by_seed(one), _by_seed(other), names, source)
+            yield from _paired(_by_seed(one["runs"]), _by_seed(other["runs"]), names, source)
     for trick, (name, other_name) in _WHOLE.items():
         if name in rows and other_name in rows:
             yield from _paired(
-                _by_seed(rows[name]), _by_seed(rows[other_name]), (trick, task, name), source
+                _by_seed(rows[name]["runs"]),
+                _by_seed(rows[other_name]["runs"]),
+                (trick, task, name),
+                source,
             )
 
 
@@ -232,7 +235,7 @@ def _of_ablation(content: Mapping[str, Any]) -> Iterator[Trial]:
             pair = [rows["plain"].get(task), row.get(task)]
             if name == "plain" or None in pair:
                 continue
-            without, found = ({run["seed"]: run for run in runs} for runs in pair)
+            without, found = map(_by_seed, pair)
             if name.startswith("no "):
                 without, found = found, without
             trick = name.removeprefix("no ").replace(" ", "_")

@@ -46,8 +46,8 @@ class SmoothNet(nets.DenseNet):
         self.frequencies = tf.constant(drawn, tf.float32) if waves else None
 
     def _matrix(self, shape: Any, seed: Any) -> Any:
-        gain = 2.0 / (1.0 + 0.2**2) if shape[-1] > 2 else 0.5  # the last layer starts small
-        return tf.random.stateless_normal(shape, (seed, 0), stddev=(gain / shape[0]) ** 0.5)
+        gain = None if shape[-1] > 2 else 0.5  # the last layer starts small
+        return nets.he_normal(shape, shape[0], seed, gain)
 
     def __call__(self, flat: Any, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """(batch, widths[0]) → the output (batch, widths[-1]) and the last hidden layer."""

@@ -15,7 +15,21 @@ import tensorflow as tf
 from gan_common import tricks
 
 ACTIVATIONS = {"tanh": tf.tanh, "relu": tf.nn.relu, "leaky_relu": tf.nn.leaky_relu}
+LEAKY_SLOPE = 0.2  # TensorFlow's own
 ORTHOGONAL_GAIN = 0.8  # Metz et al. 2017, appendix A
+
+
+def he_normal(shape: Sequence[int], fan: float, seed: Any, gain: float | None = None) -> tf.Tensor:
+    """He et al. 2015, for leaky ReLU of slope 0.2: normal, of variance gain / fan.
+
+    Args:
+        shape: of the array.
+        fan: products that one number of the layer's output is a sum of.
+        seed: an integer.
+        gain: 2 / (1 + slope²) unless it is given.
+    """
+    variance = (2.0 / (1.0 + LEAKY_SLOPE**2) if gain is None else gain) / fan
+    return tf.random.stateless_normal(shape, (seed, 0), stddev=variance**0.5)
 
 
 class Net:

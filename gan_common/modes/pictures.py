@@ -5,7 +5,6 @@ enough for a thousand modes, and start by He et al. 2015.
 """
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +13,8 @@ import tensorflow as tf
 from gan_common.modes import nets
 
 KERNEL, STRIDE = 4, 2  # the one divides the other: every pixel is a sum of equally many products
-SLOPE = 0.2  # of leaky ReLU
 SIDES = (4, 7, 14, 28)
 GENERATOR, DISCRIMINATOR = (128, 64, 32, 16), (32, 64, 128)  # channels; D's times `width`
-
-
-def _normal(
-    shape: Sequence[int], fan: float, seed: Any, gain: float = 2.0 / (1.0 + SLOPE**2)
-) -> tf.Tensor:
-    return tf.random.stateless_normal(shape, (seed, 0), stddev=math.sqrt(gain / fan))
 
 
 class Generator(nets.Net):
@@ -42,21 +34,21 @@ class Generator(nets.Net):
 
     def _matrix(self, shape: Sequence[int], seed: Any) -> Any:
         if len(shape) == 2:
-            return _normal(shape, shape[0], seed)
+            return nets.he_normal(shape, shape[0], seed)
         if shape == self.shapes[-2]:
-            return _normal(shape, 9 * shape[2], seed, 0.5)
-        return _normal(shape, (KERNEL // STRIDE) ** 2 * shape[3], seed)
+            return nets.he_normal(shape, 9 * shape[2], seed, 0.5)
+        return nets.he_normal(shape, (KERNEL // STRIDE) ** 2 * shape[3], seed)
 
     def __call__(self, flat: Any, z: Any) -> tuple[tf.Tensor, None]:
         """(batch, latent_dim) → images (batch, 28, 28, colors) in [−1, 1], and None."""
         weights = self.weights(flat)
         batch = tf.shape(z)[0]
-        x = tf.nn.leaky_relu(z @ weights[0] + weights[1], SLOPE)
+        x = tf.nn.leaky_relu(z @ weights[0] + weights[1])
         x = tf.reshape(x, (batch, SIDES[0], SIDES[0], GENERATOR[0]))
         for i, (channels, side) in enumerate(zip(GENERATOR[1:], SIDES[1:], strict=True)):
             kernel, bias = weights[2 + 2 * i : 4 + 2 * i]
             x = tf.nn.conv2d_transpose(x, kernel, (batch, side, side, channels), STRIDE, "SAME")
-            x = tf.nn.leaky_relu(tf.nn.bias_add(x, bias), SLOPE)
+            x = tf.nn.leaky_relu(tf.nn.bias_add(x, bias))
         return tf.tanh(tf.nn.bias_add(tf.nn.conv2d(x, weights[-2], 1, "SAME"), weights[-1])), None
 
 
@@ -79,14 +71,14 @@ class Discriminator(nets.Net):
 
     def _matrix(self, shape: Sequence[int], seed: Any) -> Any:
         if len(shape) == 2:
-            return _normal(shape, shape[0], seed, 0.5)
-        return _normal(shape, KERNEL**2 * shape[2], seed)
+            return nets.he_normal(shape, shape[0], seed, 0.5)
+        return nets.he_normal(shape, KERNEL**2 * shape[2], seed)
 
     def __call__(self, flat: Any, x: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """(batch, 28, 28, colors) → logits (batch, 1), and the features (batch, 16 · last width)."""
         weights = self.weights(flat)
         for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
             x = tf.nn.bias_add(tf.nn.conv2d(x, kernel, STRIDE, "SAME"), bias)
-            x = tf.nn.leaky_relu(x, SLOPE)
+            x = tf.nn.leaky_relu(x)
         features = tf.reshape(x, (tf.shape(x)[0], SIDES[0] ** 2 * x.shape[-1]))
         return tf.nn.bias_add(features @ weights[-2], weights[-1]), features

@@ -11,6 +11,7 @@ from nicegui import app, ui
 
 from gan_common import catalogue
 from gan_common.errors import UserError, one_line
+from gan_common.losses import KINDS
 from gan_common.modes.__main__ import command
 from gan_common.pages import frame
 from gan_common.play import settings
@@ -115,7 +116,7 @@ class Page:
         with ui.row().classes("items-center gap-3").props("role=group aria-label=Setting"):
             self.world = self._select("Data", settings.WORLDS, "ring", self._world)
             self.loss = self._select(
-                "Loss", list(settings.losses()), "non_saturating", lambda v: self._with(loss=v)
+                "Loss", list(KINDS), "non_saturating", lambda v: self._with(loss=v)
             )
             rates = {rate: f"{rate:g}" for rate in settings.RATES}
             self.g_rate = self._select(

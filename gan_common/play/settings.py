@@ -15,7 +15,7 @@ PRESET = "quick"
 RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 MOST_POINTS = 40
 DRAWN_SIGMA = LINE_SIGMA = 0.04
-# A switch of their own: the loss.
+# A switch of their own: the loss, one of `losses.KINDS`; that of pairs is the preset `modern`'s alone.
 LOSSES = ("minimax", "non_saturating")
 # Of which trick a number is, and between what a page lets it be chosen.
 NUMBERS: dict[str, tuple[str, str, Sequence[float]]] = {
@@ -108,13 +108,8 @@ def besides(setting: Setting) -> dict[str, str]:
         name: f"{'without' if name in setting.tricks else 'with'} {name}" for name in tricks()
     }
     rates = {"equal rates": "with equal rates", "other seed": "with the next seed"}
-    kinds = {f"loss {kind}": f"with the {kind} loss" for kind in losses()}
+    kinds = {f"loss {kind}": f"with the {kind} loss" for kind in KINDS}
     return chosen | kinds | rates
-
-
-def losses() -> tuple[str, ...]:
-    """The losses that any networks can have: that of pairs is the preset `modern`'s alone."""
-    return KINDS
 
 
 def beside(setting: Setting, choice: str) -> Setting:

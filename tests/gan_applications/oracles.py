@@ -5,10 +5,29 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def softplus(x):
     return np.log1p(np.exp(-np.abs(x))) + np.maximum(x, 0)
+
+
+class Stub(keras.Model):
+    """One matrix, and a function of it and of the inputs."""
+
+    def __init__(self, shape, function, stddev=0.05):
+        super().__init__()
+        start = keras.initializers.RandomNormal(0.0, stddev)
+        self.matrix = self.add_weight(shape=shape, initializer=start)
+        self.function, self.built = function, True
+
+    def call(self, inputs):
+        return self.function(inputs, tf.convert_to_tensor(self.matrix))
+
+
+def judged(inputs, weight):
+    """The means of an image's channels and φ, weighted."""
+    return tf.concat([tf.reduce_mean(inputs[0], [1, 2]), inputs[1]], -1) @ weight
 
 
 class _OneMatrix(keras.Model):

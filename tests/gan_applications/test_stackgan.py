@@ -11,29 +11,10 @@ from gan_applications import applying, running, sentences, stackgan
 from gan_applications.players import Player
 from gan_common.errors import UserError
 from gan_common.shapes import scenes
-from tests.gan_applications.oracles import captured, slope_of, softplus
+from tests.gan_applications.oracles import Stub, captured, judged, slope_of, softplus
 
 DONE, SEED = tf.constant(0, tf.int64), tf.constant([1, 0], tf.int64)
 TABLE = np.array([[1.0, 0.5], [-0.5, 1.0], [0.3, -1.0], [0.2, 0.7]], np.float32)  # φ of sentences
-
-
-class Stub(keras.Model):
-    """One matrix, and a function of it and of the inputs."""
-
-    def __init__(self, shape, function):
-        super().__init__()
-        self.matrix = self.add_weight(
-            shape=shape, initializer=keras.initializers.RandomNormal(0.0, 0.5)
-        )
-        self.function, self.built = function, True
-
-    def call(self, inputs):
-        return self.function(inputs, tf.convert_to_tensor(self.matrix))
-
-
-def judged(inputs, weight):
-    """The means of an image's channels and φ, weighted."""
-    return tf.concat([tf.reduce_mean(inputs[0], [1, 2]), inputs[1]], -1) @ weight
 
 
 def drawn(inputs, weight):
@@ -55,9 +36,10 @@ def stubs():
     system = small(kl_weight=0.6)
     system.encoder = lambda tokens, training=False: tf.constant(TABLE)
     for number, stage in enumerate(system.stages):
-        stage.conditioning = Stub((2, 4), lambda phi, w: ((phi @ w)[:, :2], (phi @ w)[:, 2:]))
-        stage.generator = Stub((4 if number == 0 else 5, 3), drawn)
-        stage.trunk, stage.head = Stub((1,), lambda images, _: images), Stub((5, 1), judged)
+        stage.conditioning = Stub((2, 4), lambda phi, w: ((phi @ w)[:, :2], (phi @ w)[:, 2:]), 0.5)
+        stage.generator = Stub((4 if number == 0 else 5, 3), drawn, 0.5)
+        stage.trunk = Stub((1,), lambda images, _: images, 0.5)
+        stage.head = Stub((5, 1), judged, 0.5)
         stage.average = stackgan.tricks.WeightAverage([stage.generator.matrix], 0.9)
     first, second = system.stages
     system.players = {

@@ -10,30 +10,13 @@ from gan_applications.players import Player
 from gan_common.errors import UserError
 from gan_common.shapes import scenes
 from gan_common.shapes.scenes import Scene
-from tests.gan_applications.oracles import captured, slope_of, softplus
+from tests.gan_applications.oracles import Stub, captured, judged, slope_of, softplus
 
 DONE, SEED = tf.constant(0, tf.int64), tf.constant([1, 0], tf.int64)
 TABLE = np.array(
     [[1.0, 0.5], [-0.5, 1.0], [0.3, -1.0], [0.2, 0.7]], np.float32
 )  # φ of four classes
 Z = tf.zeros((6, text_to_image.LATENT))
-
-
-class Stub(keras.Model):
-    """One matrix, and a function of it and of the inputs."""
-
-    def __init__(self, shape, function):
-        super().__init__()
-        self.matrix = self.add_weight(shape=shape, initializer="random_normal")
-        self.function, self.built = function, True
-
-    def call(self, inputs):
-        return self.function(inputs, tf.convert_to_tensor(self.matrix))
-
-
-def judged(inputs, weight):
-    """The means of an image's channels and φ, weighted."""
-    return tf.concat([tf.reduce_mean(inputs[0], [1, 2]), inputs[1]], -1) @ weight
 
 
 def drawn(inputs, weight):

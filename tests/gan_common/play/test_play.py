@@ -9,6 +9,7 @@ import pytest
 
 from gan_common import modes
 from gan_common.errors import UserError
+from gan_common.losses import KINDS
 from gan_common.play import __main__ as command
 from gan_common.play import pictures, settings, table
 from gan_common.play.settings import Setting
@@ -38,7 +39,7 @@ def test_every_switch_can_be_turned_alone_and_what_excludes_itself_is_told():
     for name, (flag, _, choices) in settings.NUMBERS.items():
         for value in choices:
             assert getattr(Setting().turned(name).with_(**{flag: value}).options(), flag) == value
-    for kind in settings.losses():
+    for kind in KINDS:
         assert Setting().with_(loss=kind).options().loss == kind
     for preset in settings.presets():
         assert Setting(preset=preset).options().preset == preset
