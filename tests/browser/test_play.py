@@ -59,10 +59,10 @@ def verdict(page, game=0):
 
 def test_stories_are_to_be_seen(tab, visit):
     begin(tab, "cure")
-    wait(tab, lambda: number(tab, "Step", 1) >= 300)
+    # How soon the cured game holds half of the ring differs from processor to processor.
+    wait(tab, lambda: number(tab, "Step", 1) >= 300 and number(tab, "Modes captured", 1) >= 4)
     assert number(tab, "Modes captured") <= 2
     assert "mode collapse" in verdict(tab)
-    assert number(tab, "Modes captured", 1) >= 4
     assert "nothing is wrong" in verdict(tab, 1)
     visit.shot("play")
     begin(tab, "strong")
