@@ -132,10 +132,13 @@ ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours,
 applications: $(READY)  ## section 2.2.1: every system with three seeds, its ablations with one: forty hours, goes on
 	@$(RUN) -m benchmarks.experiments.applications $(ARGS)
 
-test: lint unit test-notebooks  ## what has to pass: lint, tests, notebooks
+test: lint unit integration test-notebooks  ## what has to pass: lint, tests, notebooks
 
-unit: $(DEV)  ## the tests alone
-	@$(RUN) -m pytest $(WORKERS) $(ARGS)
+unit: $(DEV)  ## the tests of the parts: six minutes at most
+	@$(RUN) -m pytest $(WORKERS) -m "not integration and not notebook" $(ARGS)
+
+integration: $(DEV)  ## whole trainings, kills, several processes, pages in a browser
+	@$(RUN) -m pytest $(WORKERS) -m integration $(ARGS)
 
 OLDEST := .venv-oldest
 $(OLDEST)/.installed: setup.cfg .ci/oldest.py
@@ -146,7 +149,7 @@ $(OLDEST)/.installed: setup.cfg .ci/oldest.py
 	@touch $@
 
 test-oldest: $(OLDEST)/.installed  ## the unit tests with the oldest versions that setup.cfg allows
-	@$(OLDEST)/bin/python -m pytest $(WORKERS) $(ARGS)
+	@$(OLDEST)/bin/python -m pytest $(WORKERS) -m "not integration and not notebook" $(ARGS)
 
 test-notebooks: $(DEV)  ## every notebook, in its quick form
 	@$(RUN) -m pytest tests/test_notebooks.py -m notebook --numprocesses=2 --dist=load --durations=20

@@ -154,7 +154,7 @@ def test_the_plain_loop_trains_each_net_in_its_turn():
             assert not np.array_equal(new, was)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_the_tutorials_step_and_improved_gans_train():
     trainer = keras_ports.TutorialStep(PICTURES, batch_size=4)
     assert np.isfinite([float(loss) for loss in trainer.step()]).all()
@@ -258,7 +258,7 @@ def test_operations_are_known_by_what_they_are_for():
     assert {operation: profile.kind_of(operation) for operation in kinds} == kinds
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_profile_says_where_a_steps_time_goes(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(profile.STEPS, "dcgan28", ("dcgan", (16, 16, 1), 8))
     monkeypatch.setattr(profile, "TRACED", 2)

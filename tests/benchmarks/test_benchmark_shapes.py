@@ -83,7 +83,7 @@ def test_unknown_names_are_refused_with_the_known_ones(flag, says, capsys):
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_tiny_run_leaves_table_and_figure_and_is_not_trained_again(tmp_path, monkeypatch, capsys):
     def few(n_train, n_test, seed, family, full=shapes.dataset):
         return full(32, 12, seed, family)
@@ -133,6 +133,7 @@ def test_a_training_that_is_interrupted_ends_the_command_with_its_status(tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.integration
 def test_real_pictures_are_nearly_always_right():
     for family in shapes.FAMILIES:
         dataset = data.load(f"shapes:{family}")

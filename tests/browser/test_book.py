@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.conftest import WIDTHS
 
+pytestmark = pytest.mark.integration
 BOOK = Path(__file__).resolve().parents[2] / "build" / "book"
 
 # What lies beyond the right edge, unless it is in something that scrolls by itself, or in a shut drawer.

@@ -17,7 +17,7 @@ from PIL import Image
 from gan_common import cli, data, runs
 
 TINY = {"image_size": 12, "width": 4, "latent_dim": 4, "labels": "20", "precision": "float32"}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 
 
 def content(folder):

@@ -7,6 +7,7 @@ import time
 import pytest
 
 pytest.importorskip("nicegui", reason="NiceGUI is not installed")
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 for package in export.ONNX:
     pytest.importorskip(package)
 
+pytestmark = pytest.mark.integration
 layers = keras.layers
 
 

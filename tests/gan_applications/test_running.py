@@ -60,6 +60,7 @@ def place(tmp_path_factory):
     return root
 
 
+@pytest.mark.integration
 def test_a_run_that_was_interrupted_comes_to_the_same_weights(place):
     whole, parts = saved(place / "whole"), saved(place / "parts")
     assert len(whole) > 50

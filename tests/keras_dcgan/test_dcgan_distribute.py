@@ -73,7 +73,7 @@ def weights(folder):
     return [np.array(v) for group in gan.checkpoint_variables().values() for v in group]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_two_devices_and_two_processes_train_as_one(started):
     started("one")
     started("mirrored", TWO_DEVICES, distribute="mirrored")

@@ -481,6 +481,7 @@ def final_state(run_dir):
     return [np.array(v) for v in variables], rows, [p.read_bytes() for p in run.sample_files()]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stop_after", [5, 16])
 def test_a_resumed_run_equals_one_that_was_never_interrupted(
     trained, picture_folder, tmp_path, monkeypatch, stop_after
@@ -677,6 +678,7 @@ def test_a_batch_larger_than_the_data_is_refused(picture_folder, tmp_path, capsy
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.integration
 def test_a_folder_may_move_and_grow_and_drawing_does_not_need_it(picture_folder, tmp_path, capsys):
     run_dir, old, new = tmp_path / "run", tmp_path / "old", tmp_path / "new"
     shutil.copytree(picture_folder, old)
@@ -794,7 +796,7 @@ def test_a_run_that_cannot_be_begun_from_is_one_line(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_mnist5k_trains_end_to_end(tmp_path, capsys):
     flags = ["--width=4", "--max_minutes=0.02", f"--run_dir={tmp_path / 'run'}"]
     assert run_command(train, *flags, f"--json={tmp_path / 'run.json'}") == 0

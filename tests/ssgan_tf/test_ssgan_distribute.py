@@ -108,7 +108,7 @@ def weights(folder):
     return [np.array(v) for group in gan.checkpoint_variables().values() for v in group]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_two_devices_and_two_processes_train_as_one(folder):
     started = [start(folder, "one", steps=6)]
     started += [start(folder, "mirrored", TWO_DEVICES, steps=6, distribute="mirrored")]
@@ -130,7 +130,7 @@ def test_two_devices_and_two_processes_train_as_one(folder):
             assert row[column] == pytest.approx(expected[column], rel=1e-3), (name, column)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_when_a_worker_dies_the_other_stops_and_the_run_goes_on_later(folder):
     ports = free_ports(2)
     more = {"epochs": 10_000, "save_every": 0.2, "distribute": "multiworker", "ports": ports}

@@ -288,6 +288,7 @@ def test_a_run_leaves_what_it_should(finished):
         assert (finished / name).stat().st_size > 0
 
 
+@pytest.mark.integration
 def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, monkeypatch):
     after_step = Recorder.after_step
 

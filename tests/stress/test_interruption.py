@@ -24,7 +24,7 @@ def ended(trainings, process, run):
     return status
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("package", soak.PACKAGES)
 def test_stopped_and_killed_a_run_ends_as_one_that_was_left_alone(trainings, package):
     whole, run = (trainings.folder / f"{package}-{name}" for name in ("whole", "killed"))

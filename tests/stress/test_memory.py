@@ -44,13 +44,14 @@ except MemoryError:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_measuring_takes_no_copy_of_everything():
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == ["160 2000", "a copy of all would not fit"]
 
 
+@pytest.mark.integration
 def test_networks_that_cannot_fit_are_refused_before_they_are_built(tmp_path):
     (tmp_path / "images").mkdir()
     for i in range(8):

@@ -190,7 +190,7 @@ def test_a_training_on_windows_from_start_to_end(trained):
     assert (run / "MODEL_CARD.md").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_path):
     """Keras, TensorFlow, Python, matplotlib and the shell, each set as badly as they allow."""
     run, argv = trained

@@ -56,6 +56,7 @@ print("the same")
 """
 
 
+@pytest.mark.integration
 def test_keras_and_tensorflow_load_it_without_this_project(network, tmp_path):
     model, (latents, label), images = network
     export.write(model, "keras", tmp_path / "g.keras")

@@ -188,6 +188,7 @@ def moved(before, variables):
     return [not np.array_equal(a, b) for a, b in zip(before, variables, strict=True)]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("make", "take"),
     [
@@ -404,7 +405,7 @@ def eager_doctor(monkeypatch):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("package", "on_failure"), [(train_dcgan, "pause"), (train_ssgan, "lower_lr")]
 )
