@@ -13,6 +13,7 @@ given again, goes on there.  The disk is full by a limit on the size of files, a
 Python's, and the files' times; TensorFlow's own clock is left alone.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -115,7 +116,7 @@ def burst(walk: Walk) -> bool:
         return False
     for _ in range(walk.chance.randrange(2, 7)):
         number = walk.chance.choice((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-        if walk.process.exitcode is None:
+        with contextlib.suppress(ProcessLookupError):  # it may end between two of them
             os.kill(walk.process.pid, number)
         time.sleep(0.02 * walk.chance.random())
     walk.end(STOPPED | UNHEARD)

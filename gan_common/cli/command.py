@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from gan_common import outside
 from gan_common.errors import UserError
@@ -74,6 +74,19 @@ def _told(error: Exception) -> str | None:
     return f"{os.fsdecode(error.filename)}: {error.strerror}; mend that, or name another place"
 
 
+def _last_words(line: str) -> None:
+    """Say it, if it can be said: the log may be on the disk that is full."""
+    for stream, words in ((sys.stdout, ""), (sys.stderr, f"{line}\n")):
+        try:
+            print(words, end="", file=stream, flush=True)
+        except OSError:
+            _silence(stream)  # or Python tries once more at its end, and that is status 120
+
+
+def _silence(stream: TextIO) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
     """Call a command's main; say what a person can mend in one line, status 2.
 
@@ -90,16 +103,17 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
         signal.signal(signal.SIGTERM, _terminate)
     try:
         status = main(argv) or 0
+        print(end="", flush=True)  # what cannot be written is told here, and not at Python's end
     except UserError as error:
-        print(f"{name}: {_one_line(str(error))}", file=sys.stderr)
+        _last_words(f"{name}: {_one_line(str(error))}")
         status = 2
     except KeyboardInterrupt as stop:
         what = "terminated" if isinstance(stop, Terminated) else "interrupted"
-        print("; ".join([what, *getattr(stop, "__notes__", [])]), file=sys.stderr)
+        _last_words("; ".join([what, *getattr(stop, "__notes__", [])]))
         status = 143 if isinstance(stop, Terminated) else 130
     except BrokenPipeError:
         # The reader went away (`| head`); there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         status = 141
     except Exception as error:
         told = _told(error)
@@ -113,7 +127,7 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
             f"not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
             "--image_size or --width"
         )
-        print(f"{name}: {_one_line(told)}", file=sys.stderr)
+        _last_words(f"{name}: {_one_line(told)}")
         status = 2
     finally:
         with contextlib.suppress(ValueError):

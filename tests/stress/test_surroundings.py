@@ -72,6 +72,24 @@ def test_what_the_system_refuses_is_one_line(error, says, capsys):
     assert said.count("\n") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_log_on_a_full_disk_changes_no_status():
+    """Neither what is said last nor what Python still has to write when it ends."""
+    code = (
+        "import gan_common.cli as cli, gan_common.errors as errors\n"
+        "def main(argv):\n"
+        "    print('a line')\n"
+        "    if argv[1:]: raise errors.UserError('wrong')\n"
+        "cli.run(main, {})"
+    )
+    with open("/dev/full", "w") as full:
+        for streams in ({"stdout": full}, {"stdout": full, "stderr": full}):
+            streams = {"stderr": subprocess.DEVNULL} | streams
+            for argv in ("['command', 'wrong']", "['command']"):
+                typed = [sys.executable, "-c", code.format(argv)]
+                assert subprocess.run(typed, cwd=ROOT, **streams).returncode == 2
+
+
 def test_what_may_be_a_defect_keeps_its_traceback():
     def fail(_):
         raise FileNotFoundError(errno.ENOENT, "No such file or directory", "a")
