@@ -126,8 +126,8 @@ modes: $(READY)  ## mode collapse and its cures: three hours of tables and figur
 doctor: $(READY)  ## failures made, named and treated: does the doctor see them, and does treatment help?
 	@$(RUN) -m benchmarks.experiments.doctor $(ARGS)
 
-ablation: $(READY)  ## each trick of section 2.4 on and off: three to six hours, goes on where it stopped
-	@$(RUN) -m benchmarks.experiments.ablation $(ARGS)
+ablation: $(READY)  ## each trick on the patient it was made for, and on the healthy: six hours, goes on where it stopped
+	@$(RUN) -m benchmarks.experiments.patients $(ARGS)
 
 applications: $(READY)  ## section 2.2.1: every system with three seeds, its ablations with one: forty hours, goes on
 	@$(RUN) -m benchmarks.experiments.applications $(ARGS)

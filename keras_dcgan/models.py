@@ -1,6 +1,6 @@
 """The GAN that trains any of the presets' networks under `fit`, and what can be drawn from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -34,13 +34,18 @@ THUMBNAILS = 256  # images that the best checkpoint is chosen by
 
 
 def build(
-    config: Config, image_shape: ImageShape, num_classes: int, first_batch: Any = None
+    config: Config,
+    image_shape: ImageShape,
+    num_classes: int,
+    first_batch: Any = None,
+    networks: Callable[[keras.Model, keras.Model], tuple[keras.Model, keras.Model]] | None = None,
 ) -> "GAN":
     """The GAN of a configuration, compiled, every weight drawn from `config.seed`.
 
     Args:
         first_batch: uint8 images (N, H, W, C) for the data-dependent initialization; without them the
             weights are good for being restored only.
+        networks: (G, D) → others in their place, of the same inputs and outputs.
     """
     keras.utils.set_random_seed(config.seed)
     conditional = num_classes if config.preset == "cgan" else 0
@@ -50,6 +55,8 @@ def build(
         discriminator = make_discriminator(config, image_shape, conditional)
         break_weights(config, generator, discriminator)
         generator = behind_reference(generator, config)
+        if networks is not None:
+            generator, discriminator = networks(generator, discriminator)
     gan = GAN(generator, discriminator, config, image_shape, num_classes)
     # XLA is slower than oneDNN on convolutions on a CPU.
     gan.compile(jit_compile=False)

@@ -199,6 +199,8 @@ def trial(
     on_sample: Callable | None = None,
     say: Callable[[str], None] | None = None,
     change: Callable[[Any], None] | None = None,
+    networks: Callable[[Any, Any], tuple] | None = None,
+    treat: Callable[[Any], Any] | None = None,
     **flags: Any,
 ) -> tuple:
     """Train in memory, without a run's folder: for notebooks, and for comparing one thing with another.
@@ -210,6 +212,8 @@ def trial(
         say: is given each sentence of the doctor, who acts by `on_failure`; None leaves the doctor out.
         change: is given the GAN before its first step, to put another part in a part's place: a step that no
             flag names.
+        networks: see `keras_dcgan.models.build`.
+        treat: is given the GAN, and makes what stands in the doctor's place (`doctor.treatment.Treatment`).
         flags: as `resolve` takes them, `tricks` and `seed` for example; `precision` is float32 unless
             it is given.
 
@@ -223,13 +227,12 @@ def trial(
 
     config = resolve({"precision": "float32", "steps": steps, **flags})
     config = dataclasses.replace(config, precision=machine.choose_precision(config.precision))
-    gan = models.build(
-        config, dataset.image_shape, dataset.num_classes, dataset.x_train[: config.batch_size]
-    )
+    first = dataset.x_train[: config.batch_size]
+    gan = models.build(config, dataset.image_shape, dataset.num_classes, first, networks)
     choice.choose(gan.networks, config.batch_size, say=lambda line: None)
     if change is not None:
         change(gan)
-    treatment = None
+    treatment = treat(gan) if treat is not None else None
     if say is not None:
         treatment = watch(gan, dataset, config)
         treatment.say = say
