@@ -111,7 +111,7 @@ soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory ov
 	@$(RUN) -m benchmarks.stress.soak --kills 20 --json results/soak.json $(ARGS)
 	@$(RUN) -m benchmarks.stress.long_run --json results/long_run.json
 
-walk: $(READY)  ## a random walk of 500 faults over both trainings: hours, goes on where it stopped
+walk: $(READY)  ## a random walk of 500 faults over both trainings: half an hour, goes on where it stopped
 	@$(RUN) -m benchmarks.stress.walk --faults 500 --json results/walk.json $(ARGS)
 
 fuzz: $(DEV)  ## ten minutes of altered files: only our own errors may come out
