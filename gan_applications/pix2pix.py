@@ -229,7 +229,7 @@ class Pix2Pix:
     def measure(self, given: pairs.Pairs) -> dict[str, running.Measure]:
         """On all held-out pairs."""
         made, baselines = self.translate(given.test_inputs), self.baselines(given)
-        names = ("psnr", "l1", "feature_distance")
+        names = ("psnr", "l1", "feature_distance", "fid")
         return fidelity.measures(names, made, given.x_test, baselines)
 
     def baselines(self, given: pairs.Pairs) -> dict[str, np.ndarray]:
