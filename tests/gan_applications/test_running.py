@@ -78,7 +78,7 @@ def test_what_a_run_leaves(place):
         1,
         6,
     )
-    assert set(told["measures"]) - {"vgg16_distance"} == {"psnr", "l1", "feature_distance", "fid"}
+    assert set(told["measures"]) - {"vgg16_distance"} == {"psnr", "l1", "feature_distance"}
     for name, one in told["measures"].items():
         assert one["better"] == fidelity.MEASURES[name][1]
         assert set(one["baselines"]) == {"L1 alone", "mean color", "nearest training pair"}
