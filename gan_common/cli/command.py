@@ -6,13 +6,12 @@ Nothing here imports TensorFlow.
 import contextlib
 import errno
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
 
 from gan_common import outside
+from gan_common.cli import ending
 from gan_common.errors import UserError
 from gan_common.files import FULL
 
@@ -32,14 +31,7 @@ OUTSIDE = FULL | {
     )
     if hasattr(errno, name)
 }
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM outside the training loop, which has a handler of its own."""
-
-
-def _terminate(_number: int, _frame: Any) -> None:
-    raise Terminated
+OUT_OF_MEMORY = ("MemoryError", "ResourceExhaustedError", "_ArrayMemoryError")
 
 
 @contextlib.contextmanager
@@ -74,19 +66,6 @@ def _told(error: Exception) -> str | None:
     return f"{os.fsdecode(error.filename)}: {error.strerror}; mend that, or name another place"
 
 
-def _last_words(line: str) -> None:
-    """Say it, if it can be said: the log may be on the disk that is full."""
-    for stream, words in ((sys.stdout, ""), (sys.stderr, f"{line}\n")):
-        try:
-            print(words, end="", file=stream, flush=True)
-        except OSError:
-            _silence(stream)  # or Python tries once more at its end, and that is status 120
-
-
-def _silence(stream: TextIO) -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None = None) -> None:
     """Call a command's main; say what a person can mend in one line, status 2.
 
@@ -94,42 +73,43 @@ def run(main: Callable[[Sequence[str]], int | None], argv: Sequence[str] | None 
     mean interrupted and terminated.
     """
     argv = sys.argv if argv is None else argv
-    name = Path(argv[0]).stem
-    if hasattr(sys.stdout, "reconfigure"):  # a name that is no text is printed, not stumbled over
-        sys.stdout.reconfigure(errors="backslashreplace")
+    ending.open_streams()
     outside.forgive_warnings()
-    before = signal.getsignal(signal.SIGTERM)
-    with contextlib.suppress(ValueError):  # only the main thread may
-        signal.signal(signal.SIGTERM, _terminate)
-    try:
-        status = main(argv) or 0
-        print(end="", flush=True)  # what cannot be written is told here, and not at Python's end
-    except UserError as error:
-        _last_words(f"{name}: {_one_line(str(error))}")
-        status = 2
-    except KeyboardInterrupt as stop:
-        what = "terminated" if isinstance(stop, Terminated) else "interrupted"
-        _last_words("; ".join([what, *getattr(stop, "__notes__", [])]))
-        status = 143 if isinstance(stop, Terminated) else 130
-    except BrokenPipeError:
+    with ending.Interruptions() as interruptions:
+        try:
+            status = main(argv) or 0
+            sys.stdout.flush()
+            interruptions.over()
+        except KeyboardInterrupt as stop:
+            interruptions.over()
+            terminated = isinstance(stop, ending.Terminated)
+            what = "terminated" if terminated else "interrupted"
+            ending.say("; ".join([what, *getattr(stop, "__notes__", [])]))
+            status = 143 if terminated else 130
+        except Exception as error:
+            interruptions.over()
+            status = _failed(Path(argv[0]).stem, error)
+    ending.flush(sys.stdout)
+    sys.exit(status)
+
+
+def _failed(name: str, error: Exception) -> int:
+    """Say in one line why a command ends; the status that it ends with.
+
+    Raises:
+        Exception: the error itself, where it may be a defect of ours.
+    """
+    if isinstance(error, BrokenPipeError):
         # The reader went away (`| head`); there is nobody left to tell.
-        _silence(sys.stdout)
-        status = 141
-    except Exception as error:
-        told = _told(error)
-        if told is None and type(error).__name__ not in (
-            "MemoryError",
-            "ResourceExhaustedError",
-            "_ArrayMemoryError",
-        ):
-            raise
-        told = told or (
+        ending.silence(sys.stdout)
+        return 141
+    told = str(error) if isinstance(error, UserError) else _told(error)
+    if told is None and type(error).__name__ in OUT_OF_MEMORY:
+        told = (
             f"not enough memory ({_one_line(str(error))[:200]}); give a smaller --batch_size, "
             "--image_size or --width"
         )
-        _last_words(f"{name}: {_one_line(told)}")
-        status = 2
-    finally:
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
-    sys.exit(status)
+    if told is None:
+        raise error
+    ending.say(f"{name}: {_one_line(told)}")
+    return 2
