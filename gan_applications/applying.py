@@ -53,11 +53,15 @@ def use(given: Mapping[str, Any], config: Any, make: Callable) -> int:
 
 
 def write_images(folder: Path, images: Iterable[tuple[str, np.ndarray]]) -> int:
-    """Write each (path of its input, uint8 image) as FOLDER/NAME.png; how many these are."""
+    """Write each (path of its input, uint8 image) as FOLDER/NAME.png; how many these are.
+
+    Names are such that every system has them, and as different ones.
+    """
     written: set[str] = set()
     for path, image in images:
-        name = next(n for n in _numbered(Path(path).stem) if n not in written)
-        written.add(name)
+        stem = files.portable(Path(path).stem)
+        name = next(n for n in _numbered(stem) if files.plain(n) not in written)
+        written.add(files.plain(name))
         png = encode(to_pillow(image), "PNG")
         files.write_whole(folder / f"{name}.png", partial(Path.write_bytes, data=png))
     return len(written)

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ LONGEST_NAME = 240  # bytes of a name that has room for more before it: file sys
 # Why a disk does not write; and why it cannot be told to: network shares, virtual machines' folders.
 FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 UNABLE = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF, errno.ENOTTY}
+# What Windows takes for a device, whatever comes behind a dot; and letters that its names have not.
+DEVICES = {"con", "prn", "aux", "nul"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789"
+}
+LETTERS = set('<>:"|?*\\') | {chr(code) for code in range(32)}
 PAUSES = (
     0.05,
     0.1,
@@ -49,6 +55,49 @@ def cache_dir() -> Path:
         return Path.home() / ".cache" / "gan-chapter"
     except RuntimeError:
         return Path(tempfile.gettempdir()) / "gan-chapter"
+
+
+def not_on_windows(name: str) -> str | None:
+    """Why Windows has no file or folder of this name, to complete "… is"; None where it has."""
+    if name.partition(".")[0].rstrip(" ").casefold() in DEVICES:
+        return "a device on Windows"
+    if name.endswith((" ", ".")) and name not in (".", ".."):
+        return "no name on Windows, which drops dots and blanks at the end"
+    if odd := sorted(LETTERS & set(name)):
+        return f"no name on Windows, which has no {odd[0]!r} in names"
+    return None
+
+
+def portable(name: str) -> str:
+    """The name, or one that it becomes to be a file's on Windows too: `a:b` is `a_b`, `aux` is `aux_`."""
+    name = "".join("_" if letter in LETTERS else letter for letter in name).rstrip(" .") or "_"
+    device, dot, rest = name.partition(".")
+    return f"{device}_{dot}{rest}" if not_on_windows(name) else name
+
+
+def plain(name: str | os.PathLike) -> str:
+    """What a disk may take two names for one by: letters' case aside, and how accents are written."""
+    return unicodedata.normalize("NFC", os.fspath(name)).casefold()
+
+
+def check_name(title: str, path: str | os.PathLike) -> None:
+    """Tell of a path that is to be made and that Windows would make another, or none: there, refuse it.
+
+    Args:
+        title: what asks for it, as in "--out 'a:b'".
+        path: the file or folder.
+
+    Raises:
+        UserError: on Windows.
+    """
+    path = Path(path)
+    for part in (path, *path.parents):
+        why = not_on_windows(part.name)
+        if why is None or os.path.lexists(part):
+            continue
+        if WINDOWS:
+            raise UserError(f"{title}: {part.name!r} is {why}; give another one")
+        print(f"{title}: {part.name!r} is {why}; rename it before it goes there", file=sys.stderr)
 
 
 def sync(path: Path) -> None:
@@ -205,6 +254,11 @@ def write_json(path: Path, content: Mapping | Sequence) -> None:
     """Write a JSON file, whole or not at all; see `as_json`."""
     text = as_json(content, indent=2) + "\n"
     write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def alike(a: str | os.PathLike, b: str | os.PathLike) -> bool:
+    """Whether two names may be of one file on some disk; see `plain`."""
+    return plain(os.path.realpath(a)) == plain(os.path.realpath(b)) or same(a, b)
 
 
 def same(a: str | os.PathLike, b: str | os.PathLike) -> bool:

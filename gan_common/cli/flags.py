@@ -15,7 +15,7 @@ from typing import Any
 from absl import flags
 
 from gan_common.errors import UserError
-from gan_common.files import LONGEST_NAME, same
+from gan_common.files import LONGEST_NAME, alike, check_name, same
 
 # What a run's folder is made of (see `gan_common.runs.run`): no command's further output goes there.
 RUN_FILES = (
@@ -188,7 +188,7 @@ def _check_apart(
     ]
     for field, out in written.items():
         for other, another in written.items():
-            if other < field and same(out, another):
+            if other < field and alike(out, another):
                 raise UserError(
                     f"{names[other]} and {names[field]} both name {out!r}; name two files"
                 )
@@ -226,3 +226,4 @@ def check_output(title: str, file: str, may_be_folder: bool = False) -> None:
         raise UserError(f"{title} {file!r}: {str(folder)!r} is no folder; name another file")
     if not os.access(folder, os.W_OK):
         raise UserError(f"{title} {file!r}: cannot write into {str(folder)!r}; name another file")
+    check_name(title, path)

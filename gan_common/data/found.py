@@ -10,7 +10,7 @@ from PIL import Image
 
 from gan_common.data.decode import FORMATS, read_picture
 from gan_common.data.decoder import PROGRESS_EVERY
-from gan_common.data.layout import is_image
+from gan_common.data.layout import is_image, is_run
 from gan_common.errors import UserError
 
 BATCH = 500  # images at most,
@@ -21,7 +21,8 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
     """The images that the paths name.
 
     A folder is walked, linked folders too, in the order of names; of its files those count that are images by
-    name or by content.  A file that is named is taken for one.  Names that begin with a dot are passed over.
+    name or by content.  A file that is named is taken for one.  Names that begin with a dot are passed over, and
+    runs in the folder.
 
     Args:
         paths: of files and folders.
@@ -64,6 +65,9 @@ def _walk(root: str) -> Iterator[str]:
             inside.clear()
             continue
         seen.add((state.st_dev, state.st_ino))
+        if folder != root and is_run([*inside, *names]):  # its samples are nobody's pictures
+            inside.clear()
+            continue
         inside[:] = sorted(name for name in inside if not name.startswith("."))
         yield from (os.path.join(folder, name) for name in sorted(names) if name[0] != ".")
 

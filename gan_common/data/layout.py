@@ -6,10 +6,13 @@ Four layouts are plain, and anything else is asked about in one line:
     PATH/*.png, PATH/labels.csv     classes by a list, see `gan_common.data.label_list`
     PATH/<class>/**/*.png           class folders; `unlabelled` beside them is the pool without labels
     PATH/train|val|test/…           parts, each in one of the layouts without a list
+
+Runs that lie in the folder are passed over: their samples are no images to train on.
 """
 
 import collections
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +26,7 @@ PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+RUN = {"config.json", "dataset.json", "checkpoints"}  # what the folder of a run holds
 POOLS = ("unlabelled", "unlabeled")
 # Names of classes, too: a person has to say which.
 LIKE_POOLS = {
@@ -73,7 +77,7 @@ def arrange(root: Path) -> Layout:
     others: collections.Counter = collections.Counter()
     notes: list[str] = []
     tree = _look(root, "", (), others, notes)
-    if not tree.below():
+    if tree is None or not tree.below():
         found = f"; it has {told(others)}" if others else ""
         raise UserError(
             f"{str(root)!r} holds no images ({READ}), nor do its folders{found}; add some"
@@ -116,8 +120,11 @@ def _look(
     above: tuple[tuple[int, int], ...],
     others: collections.Counter,
     notes: list[str],
-) -> _Tree:
-    """The tree of a folder; `inside` is its name relative to `root`, `above` the folders it lies in."""
+) -> _Tree | None:
+    """The tree of a folder; `inside` is its name relative to `root`, `above` the folders it lies in.
+
+    None of a run's folder, and of one that holds nothing but such.
+    """
     folder = root / inside
     try:
         state = os.stat(folder)
@@ -131,17 +138,30 @@ def _look(
         return _Tree([], {})
     if len(above) > DEEPEST:
         raise UserError(f"folder {str(folder)!r} lies more than {DEEPEST} folders deep; move it up")
-    tree = _Tree([], {})
+    if inside and is_run(name for name, _ in entries):
+        notes.append(f"{inside!r} is the folder of a run, and was left out")
+        return None
+    tree, runs = _Tree([], {}), 0
     for name, entry in entries:
         path = f"{inside}/{name}" if inside else name
         if _is_folder(entry):
-            if name != "__MACOSX":  # what an archive of a Mac has beside its folders
-                tree.folders[name] = _look(root, path, (*above, here), others, notes)
+            if name == "__MACOSX":  # what an archive of a Mac has beside its folders
+                continue
+            below = _look(root, path, (*above, here), others, notes)
+            if below is None:
+                runs += 1
+            else:
+                tree.folders[name] = below
         elif is_image(root / path):
             tree.images.append(path)
         else:
             others[os.path.splitext(name)[1].lower()] += 1
-    return tree
+    return None if runs and not (tree.images or tree.folders) else tree
+
+
+def is_run(names: Iterable[str]) -> bool:
+    """Whether a folder that holds these names is a run's."""
+    return set(names) >= RUN
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

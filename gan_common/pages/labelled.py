@@ -33,9 +33,10 @@ def save(folder: Path, image: np.ndarray, class_name: str) -> Path:
         class_name in ("", ".", "..")
         or {"/", "\\", "\0", os.sep} & set(class_name)
         or class_name[0] == "."
+        or (files.not_on_windows(class_name) and not (folder / class_name).is_dir())
     ):
         raise UserError(
-            f"class {class_name!r} cannot be a folder's name; make {listed} with file,label"
+            f"class {class_name!r} cannot be a folder's name everywhere; make {listed} with file,label"
         )
     place = folder if listed.exists() else folder / class_name
     number = 1
@@ -60,7 +61,10 @@ def _add_line(listed: Path, name: str, class_name: str) -> None:
         raise UserError(f"{listed}: begins with {header[:60]!r}, and not with file,label")
     row = [{"file": name, "label": class_name}.get(column, "") for column in columns]
     line = io.StringIO()
-    csv.writer(line, delimiter=delimiter, lineterminator="\n").writerow(row)
+    end = (
+        "\n" if b"\n" in text and b"\r\n" not in text else "\r\n"
+    )  # as it has them, or by RFC 4180
+    csv.writer(line, delimiter=delimiter, lineterminator=end).writerow(row)
     if text and not text.endswith(b"\n"):
-        text += b"\n"
+        text += end.encode()
     files.write_whole(listed, lambda path: path.write_bytes(text + line.getvalue().encode()))

@@ -19,6 +19,7 @@
 import contextlib
 import csv
 import dataclasses
+import errno
 import itertools
 import json
 import math
@@ -42,6 +43,8 @@ from gan_common.runs import lock
 TENSORBOARD_ROWS, TENSORBOARD_SAMPLES = 1000, 40
 SAMPLE_BYTES = 200_000  # of a sample grid, from which on it is enlarged less and has fewer colors
 FOLDERS = ("checkpoints", "samples", "tensorboard")
+# As long as a part of a checkpoint that TensorFlow writes: its temporary folder, and in it a file.
+LONGEST = ("n" * 40, "n" * 75)
 IMAGES = "images.json"  # see `gan_common.runs.images`
 
 
@@ -92,13 +95,14 @@ class Run:
                 )
             if run_dir is None:
                 folder = _numbered(config, package)
+            files.check_name("--run_dir", folder)
             taken = UserError(
                 f"--run_dir {folder}: already exists; go on with it by --resume {folder}, "
                 "or name a new folder"
             )
             if folder.exists() and not folder.is_dir():
                 raise taken
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
             with lock.Lock(folder):
                 if not _is_unused(folder):
                     raise taken
@@ -375,6 +379,35 @@ def _numbered(config: Mapping, package: str) -> Path:
             folder.mkdir(parents=True)
             break
     return folder
+
+
+def _make(folder: Path) -> None:
+    """Make a run's folder, where the longest path that will be in it can be made, too.
+
+    Raises:
+        UserError: the system takes no paths of that length.
+        OSError: it cannot be made.
+    """
+    made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+    folder.mkdir(parents=True, exist_ok=True)
+    inside = folder / FOLDERS[0]
+    deep = inside.joinpath(*LONGEST)
+    try:
+        deep.mkdir(parents=True)
+        for path in (deep, *deep.parents[: len(LONGEST)]):
+            path.rmdir()
+    except OSError as error:
+        # Windows says that there is no such folder.
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOENT):
+            raise
+        for path in (*deep.parents[: len(LONGEST)], *made):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        length = len(str(deep.absolute()))
+        raise UserError(
+            f"--run_dir {folder}: files of its checkpoints would have paths of {length} characters, which "
+            "this system does not take; name a shorter one"
+        ) from error
 
 
 def _is_unused(folder: Path) -> bool:

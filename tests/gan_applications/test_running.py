@@ -156,3 +156,10 @@ def test_names_that_are_taken_are_numbered(tmp_path):
     image = np.zeros((2, 2, 3), np.uint8)
     assert applying.write_images(tmp_path, [(f"{n}/x.png", image) for n in range(3)]) == 3
     assert sorted(os.listdir(tmp_path)) == ["x-2.png", "x-3.png", "x.png"]
+
+
+def test_names_of_results_are_names_on_every_system_and_differ_there(tmp_path):
+    given = ["X.png", "x.jpg", "caf\xe9.png", "cafe\u0301.png", "aux.png", "a:b.png", "con.1.png"]
+    assert applying.write_images(tmp_path, [(n, np.zeros((2, 2, 3), np.uint8)) for n in given]) == 7
+    written = ["X", "x-2", "caf\xe9", "cafe\u0301-2", "aux_", "a_b", "con_.1"]
+    assert sorted(os.listdir(tmp_path)) == sorted(f"{name}.png" for name in written)

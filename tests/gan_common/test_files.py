@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_common import files
+from gan_common.errors import UserError
 
 
 def fill(folder, text):
@@ -84,3 +85,60 @@ def test_json_is_written_by_one_writer():
         if "json.dump" in path.read_text(encoding="utf-8")
     }
     assert found <= OTHER_JSON
+
+
+@pytest.mark.parametrize(
+    ("name", "becomes"),
+    [
+        ("CON", "CON_"),
+        ("aux.tar.gz", "aux_.tar.gz"),
+        ("nul .txt", "nul _.txt"),
+        ("lpt0", "lpt0_"),
+        ('a<b>c:d"e|f?g*h', "a_b_c_d_e_f_g_h"),
+        ("tab\there", "tab_here"),
+        ("cat.", "cat"),
+        ("cat ", "cat"),
+        ("...", "_"),
+        ("console", None),
+        ("\u732b \U0001f431", None),
+        (".hidden", None),
+    ],
+)
+def test_names_that_windows_has_not(name, becomes):
+    assert (files.not_on_windows(name) is None) == (becomes is None)
+    assert files.portable(name) == (becomes or name)
+    assert files.not_on_windows(files.portable(name)) is None
+
+
+def test_a_name_that_windows_has_not_is_told_and_there_refused(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a:b").mkdir()
+    for name in ("fine.json", "a:b/fine.json", "a:b"):  # what is there is a person's own
+        files.check_name("--out", tmp_path / name)
+    assert capsys.readouterr().err == ""
+    files.check_name("--out x", tmp_path / "c?" / "aux.png")
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        "--out x: 'aux.png' is a device on Windows; rename it before it goes there",
+        "--out x: 'c?' is no name on Windows, which has no '?' in names; rename it before it goes there",
+    ]
+    monkeypatch.setattr(files, "WINDOWS", True)
+    with pytest.raises(
+        UserError, match=r"--out x: 'aux\.png' is a device on Windows; give another"
+    ):
+        files.check_name("--out x", tmp_path / "c?" / "aux.png")
+
+
+def test_names_of_the_projects_own_files_are_names_everywhere():
+    root = Path(files.__file__).parents[1]
+    for folder in (
+        "gan_common",
+        "keras_dcgan",
+        "ssgan_tf",
+        "docs",
+        "results",
+        "tests",
+        "notebooks",
+    ):
+        names = [path.relative_to(root).as_posix() for path in (root / folder).rglob("*")]
+        assert len({files.plain(name) for name in names}) == len(names)
+        assert [n for n in names if any(map(files.not_on_windows, n.split("/")))] == []

@@ -341,6 +341,26 @@ def test_long_paths_and_names(tmp_path):
         files.write_json(tmp_path / ("é" * 128), {})
 
 
+def test_a_run_whose_checkpoints_have_too_long_paths_is_refused_before_it_trains(
+    tmp_path, monkeypatch
+):
+    """As Windows has it of paths of 260 characters: there is no such folder, it says."""
+    make = Path.mkdir
+
+    def mkdir(path, *arguments, **named):
+        if len(str(path)) > 259:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+        make(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    folder = tmp_path / "runs"
+    long = folder / ("r" * (200 - len(str(folder))))
+    with pytest.raises(UserError, match=r"paths of 330 characters, which .* name a shorter one"):
+        make_run(long)
+    assert list(tmp_path.iterdir()) == []
+    assert make_run(folder / "short").folder.is_dir()
+
+
 @pytest.mark.parametrize("flag", ["run_dir", "resume", "from", "json", "data_dir", "dataset"])
 def test_a_name_that_no_disk_takes_is_refused_in_one_line(flag, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -66,6 +66,7 @@ class Written:
     ("typed", "says"),
     [
         ("--csv x --json ./x", "--csv and --json both name './x'; name two files"),
+        ("--csv x.JSON --json x.json", "--csv and --json both name 'x.json'; name two files"),
         (
             "--project a.png --json a.png",
             "--json 'a.png': is also --project, and would be overwritten",

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from gan_common.data import layout
+from gan_common.data.found import find_images
 from gan_common.errors import UserError
 
 
@@ -39,6 +40,20 @@ def test_what_is_deeper_belongs_to_its_class(tmp_path):
         "cats": ["cats/1.png", "cats/x/2.png", "cats/x/y/3"],
         "dogs": ["dogs/2020/1.png", "dogs/2021/1.png"],
     }
+
+
+def test_the_samples_of_runs_in_the_folder_are_no_images_to_train_on(tmp_path):
+    """As of --dataset folder:. with the runs in runs/."""
+    make(tmp_path, "1.png", "2.png", "cats/")
+    for name in ("runs/keras_dcgan/one", "a run"):
+        make(tmp_path, f"{name}/samples/step.png", f"{name}/checkpoints/")
+        for file in ("config.json", "dataset.json"):
+            (tmp_path / name / file).write_text("{}")
+    found = layout.arrange(tmp_path)
+    assert (found.classes, found.others) == ({"all": ["1.png", "2.png"]}, {})
+    assert [note.split(" is ")[0] for note in found.notes] == ["'a run'", "'runs/keras_dcgan/one'"]
+    assert find_images([str(tmp_path)]) == ([f"{tmp_path}/1.png", f"{tmp_path}/2.png"], 0)
+    assert layout.arrange(tmp_path / "a run" / "samples").classes == {"all": ["step.png"]}
 
 
 def test_other_files_are_counted_by_their_ending(tmp_path):

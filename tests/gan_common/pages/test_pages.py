@@ -28,8 +28,12 @@ def test_a_labelled_picture_is_read_by_a_training(tmp_path):
     from gan_common.data.label_list import read_labels
 
     assert read_labels(listed / "labels.csv", [path.name]).of == {path.name: "c/t"}
-    with pytest.raises(UserError, match="folder's name"):
-        labelled.save(classes, image, "../up")
+    assert (listed / "labels.csv").read_bytes().endswith(b"note\r\nc/t;labelled-0001.png;\r\n")
+    for name in ("../up", "aux", "a:b", "cat."):
+        with pytest.raises(UserError, match="folder's name"):
+            labelled.save(classes, image, name)
+    (classes / "a:b").mkdir()  # a person's own
+    assert labelled.save(classes, image, "a:b").exists()
 
 
 def test_ink_is_centered_as_mnist_is():
