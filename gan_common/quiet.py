@@ -24,11 +24,14 @@ from gan_common.errors import UserError, one_line
 CPUINFO = Path("/proc/cpuinfo")
 # Keras stops a training by these, or does not start.
 OF_KERAS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+OF_PROTOBUF = "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"
 
 
 def _import_tensorflow() -> None:
     for name in OF_KERAS:
         os.environ.pop(name, None)
+    if os.environ.get(OF_PROTOBUF) == "cpp":  # which newer versions have no more, and stop at
+        del os.environ[OF_PROTOBUF]
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         _import()
         return
@@ -43,6 +46,8 @@ def _import_tensorflow() -> None:
         os.dup2(held_back.fileno(), 2)
         try:
             _import()
+        except UserError:  # says it all
+            raise
         except BaseException:
             held_back.seek(0)
             os.write(screen, held_back.read())
@@ -55,6 +60,7 @@ def _import_tensorflow() -> None:
 def _import() -> None:
     """Import both; of what they warn of themselves nothing is an error."""
     _check_processor()
+    outside.check_shadows(("tensorflow", "keras"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

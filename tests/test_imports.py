@@ -55,7 +55,8 @@ def sources():
 
 # The floors of gan_common, from the ground up: an arrow goes down, or stays within its wing.
 FLOORS = (
-    ("errors", "outside"),
+    ("errors",),
+    ("outside",),
     ("arguments", "catalogue", "files", "memory", "progress", "quiet", "replicas"),
     ("kernels", "losses", "modern", "plotting", "shapes"),
     ("data", "tricks"),

@@ -6,6 +6,7 @@ Nothing here imports TensorFlow: a mistyped flag is answered at once.
 import dataclasses
 import math
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ RUN_FILES = (
     "metrics.csv", "summary.json", "labelled.npy", "MODEL_CARD.md", ".lock", "checkpoints", "samples",
     "tensorboard",
 )  # fmt: skip
+
+HUSHING = re.compile("--?undefok(=|$)")  # of absl: unknown flags that are passed over
 
 
 def flag(
@@ -140,6 +143,8 @@ def parse(
             print(f"  --{name}: {values[name].help}")
         raise SystemExit(0)
     try:
+        if hushing := next((arg for arg in argv[1:] if HUSHING.match(arg)), None):
+            raise flags.UnrecognizedFlagError(hushing.lstrip("-").partition("=")[0])
         rest = values(list(argv))[1:]
     except flags.UnrecognizedFlagError as error:
         known = " ".join(f"--{name}" for name in names)

@@ -21,8 +21,8 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
     """The images that the paths name.
 
     A folder is walked, linked folders too, in the order of names; of its files those count that are images by
-    name or by content.  A file that is named is taken for one.  Names that begin with a dot are passed over, and
-    runs in the folder.
+    name or by content.  A file that is named is taken for one.  Names that begin with a dot are passed over,
+    and runs in the folder.
 
     Args:
         paths: of files and folders.

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import io
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -99,13 +100,27 @@ def slider(
             number = ui.label(f"{value:g}").classes("tabular-nums")
         element = ui.element("input").props("type=range").classes("w-full")
         element.props.update({"min": low, "max": high, "step": step, "value": value})
+
+        def hear(event: Any) -> Any:  # awaited by NiceGUI where it can be
+            given = number_of(event.args, low, high)
+            return None if given is None else on_input(given)
+
         element.on(
             "input",
-            lambda event: on_input(float(event.args)),  # awaited by NiceGUI where it can be
+            hear,
             throttle=0.04,
             js_handler="(event) => emit(event.target.value)",
         )
     return element, number
+
+
+def number_of(said: Any, low: float = -math.inf, high: float = math.inf) -> float | None:
+    """What a tab sent as a number, brought within bounds; None if it is none."""
+    try:
+        number = float(said)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(number, low), high) if math.isfinite(number) else None
 
 
 def set_slider(element: Element, value: float) -> None:

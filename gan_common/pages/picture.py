@@ -104,9 +104,10 @@ class Field(Element, component="picture.js"):
         await self._took(np.repeat(image[..., None], self._shape[2], axis=2), True)
 
     async def _dropped(self, event: Any) -> None:
-        name = Path(str(event.args.get("name", ""))).name[:80]
-        if event.args.get("trouble"):
-            self._refused(f"{name!r}: {event.args['trouble']}")
+        said = event.args if isinstance(event.args, dict) else {}
+        name = Path(str(said.get("name", ""))).name[:80]
+        if said.get("trouble"):
+            self._refused(f"{name!r}: {said['trouble']}")
         elif self._arrived is not None:
             image, self._arrived = self._arrived, None
             await self._took(image, False)

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable
 
+from gan_common import outside
 from gan_common.cli.flags import flag
 from gan_common.errors import UserError
 
@@ -31,6 +32,7 @@ def check(host: str, port: int) -> int:
     Raises:
         UserError: NiceGUI is not installed, the address is none of this machine's, or the port is taken.
     """
+    outside.forget_servers_settings()
     if importlib.util.find_spec("nicegui") is None:
         raise UserError("the page needs NiceGUI: pip install 'gan-chapter[pages]'")
     try:

@@ -213,16 +213,19 @@ class Page:
         self._change(dataclasses.replace(self.setting, world=name), run=False)
 
     def _seeded(self, event: Any) -> None:
-        if not self._quiet and event.value is not None:
-            self._change(dataclasses.replace(self.setting, seed=int(event.value)))
+        seed = frame.number_of(event.value, 0, 10**6)
+        if not self._quiet and seed is not None:
+            self._change(dataclasses.replace(self.setting, seed=int(seed)))
 
     def _compare(self, choice: str) -> None:
         self._change(self.setting, choice)
 
     def _put(self, place: Any) -> None:
-        if self.setting.world != "drawn":
+        sent = [frame.number_of(v, -1, 1) for v in place] if isinstance(place, list) else []
+        given = [1.8 * number for number in sent if number is not None]
+        if self.setting.world != "drawn" or len(given) != 2:
             return
-        x, y = (max(-1.0, min(1.0, float(v))) * 1.8 for v in place[:2])
+        x, y = given
         if len(self.setting.points) >= settings.MOST_POINTS:
             self._complain(f"{settings.MOST_POINTS} points are the most.")
             return
@@ -278,7 +281,8 @@ class Page:
         )
 
     def _has_drawn(self, event: Any) -> None:
-        self._drawn = max(self._drawn, int(event.args))
+        drawn = frame.number_of(event.args, 0, self._shown)
+        self._drawn = max(self._drawn, 0 if drawn is None else int(drawn))
 
     def _poll(self) -> None:
         """Send what is new, unless the browser is still busy with the last picture."""

@@ -102,6 +102,9 @@ def windows(tmp_path, monkeypatch):
 # Where it stands all the same: it is looked for first, or another system is refused before.
 ASKED_FOR_WITH_CARE = {
     "gan_common/memory.py",  # behind files that Linux alone has
+    "gan_common/cli/ending.py",
+    "gan_common/files.py",
+    *(f"gan_common/runs/{name}.py" for name in ("lock", "signals")),
     "gan_common/data/decoder.py",  # what is not there is caught
     "gan_common/data/matlab.py",
     *(f"benchmarks/speed/{name}.py" for name in ("bench", "contender", "pages", "play", "web")),
@@ -110,29 +113,48 @@ ASKED_FOR_WITH_CARE = {
 }
 
 
+# What else Windows has not, or does otherwise.
+MORE_OF_OS = (
+    "sched_setaffinity sched_getaffinity sched_yield uname nice getpriority setpriority killpg "
+    "setsid getpgid getpgrp getgid getgroups setuid setgid chown fchown lchown chroot mkfifo mknod "
+    "readv writev preadv pwritev posix_fadvise posix_fallocate posix_spawn sendfile memfd_create "
+    "pidfd_open sync fdatasync lockf wait3 wait4 waitid WNOHANG O_SYNC O_DSYNC O_NONBLOCK O_TMPFILE "
+    "openpty forkpty ttyname confstr pathconf fpathconf getxattr setxattr listxattr fchdir ctermid"
+)
+MORE_OF_SIGNAL = (
+    "SIGSTOP SIGCONT SIGTSTP SIGWINCH SIGXFSZ pthread_kill pthread_sigmask setitimer getitimer alarm pause "
+    "sigwait sigtimedwait sigpending siginterrupt SIG_BLOCK"
+)
+LACKING = {
+    "os": {*OF_OS.split(), *MORE_OF_OS.split()},
+    "signal": {*OF_SIGNAL.split(), *MORE_OF_SIGNAL.split()},
+    "time": {"tzset", "clock_gettime"},
+    "socket": {"AF_UNIX", "SO_REUSEPORT"},
+}
+# The last one has no place where /dev/shm is small, or not there.
+MODULES = {"resource", "pwd", "grp", "termios", "pty", "fcntl", "syslog", "multiprocessing"}
+
+
 def lacking_on_windows(source):
-    """What a source asks of `os` and `signal`, and which modules it imports, that Windows lacks."""
-    names = {"os": set(OF_OS.split()) | {"sched_setaffinity", "sched_getaffinity", "uname", "nice"}}
-    names["signal"] = set(OF_SIGNAL.split())
+    """What a source asks of the standard library, and which modules it imports, that Windows lacks."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.attr in names.get(node.value.id, ()):
+            if node.attr in LACKING.get(node.value.id, ()):
                 yield f"{node.value.id}.{node.attr}"
         elif isinstance(node, ast.Import):
-            wanted = {"resource", "pwd", "grp", "termios", "pty"}
-            yield from (alias.name for alias in node.names if alias.name in wanted)
+            yield from (a.name for a in node.names if a.name.partition(".")[0] in MODULES)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in MODULES:
+            yield node.module
 
 
 def test_nothing_else_asks_for_what_windows_lacks():
-    for package in ("gan_common", "keras_dcgan", "ssgan_tf", "benchmarks"):
+    for package in ("gan_common", "keras_dcgan", "ssgan_tf", "gan_applications", "benchmarks"):
         for path in (ROOT / package).rglob("*.py"):
             name = path.relative_to(ROOT).as_posix()
             found = sorted(lacking_on_windows(path.read_text(encoding="utf-8")))
             assert not found or name in ASKED_FOR_WITH_CARE, (name, found)
-    assert list(lacking_on_windows("import os, resource\nos.pread(1, 2, 3)")) == [
-        "resource",
-        "os.pread",
-    ]
+    source = "import os, resource\nfrom multiprocessing.pool import Pool\nos.pread(1, 2, 3)"
+    assert list(lacking_on_windows(source)) == ["resource", "multiprocessing.pool", "os.pread"]
 
 
 def test_what_needs_linux_says_so(monkeypatch, capsys, tmp_path):
@@ -190,6 +212,24 @@ def test_a_training_on_windows_from_start_to_end(trained):
     assert (run / "MODEL_CARD.md").exists()
 
 
+READ_ONLY = """
+import os, sys
+def refuse(event, given):
+    if event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link"):
+        written = [path for path in given if isinstance(path, (str, bytes, os.PathLike))]
+    elif event == "open" and isinstance(given[0], (str, bytes, os.PathLike)):
+        flags = given[2] if isinstance(given[2], int) else 0
+        writing = flags & (os.O_WRONLY | os.O_RDWR) or set(given[1] or "") & set("wax+")
+        written = [given[0]] if writing else []
+    else:
+        return
+    for path in written:
+        if os.path.abspath(os.fsdecode(path)).startswith(PLACES):
+            raise PermissionError(30, "Read-only file system", path)
+sys.addaudithook(refuse)
+"""
+
+
 @pytest.mark.integration
 def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_path):
     """Keras, TensorFlow, Python, matplotlib and the shell, each set as badly as they allow."""
@@ -205,7 +245,7 @@ def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_
     )
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join((str(tmp_path / "site"), str(ROOT))),
         "HOME": str(tmp_path / "home"),
         "KERAS_BACKEND": "jax",
         "KERAS_MAX_STEPS_PER_EPOCH": "1",
@@ -216,6 +256,11 @@ def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_
         "CUDA_VISIBLE_DEVICES": "7",
         "PYTHONWARNINGS": "error",
         "PYTHONHASHSEED": "7",
+        "PYTHONOPTIMIZE": "1",
+        "PYTHONIOENCODING": "ascii:strict",
+        "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
+        "TF2_BEHAVIOR": "0",
+        "TZ": "Pacific/Kiritimati",
         **dict.fromkeys(("PYTHONUTF8", "PYTHONCOERCECLOCALE"), "0"),
         "LC_ALL": "C",
         "MPLBACKEND": "nonsense",
@@ -224,6 +269,10 @@ def test_whatever_a_person_has_configured_the_numbers_are_the_same(trained, tmp_
         "GAN_CACHE_DIR": "/proc/nowhere",
         **dict.fromkeys(("TERM", "COLUMNS", "NO_COLOR"), "1"),
     }
+    # The install, and Python's own, can only be read.
+    (tmp_path / "site").mkdir()
+    places = (str(ROOT), sys.prefix, sys.base_prefix)
+    (tmp_path / "site" / "sitecustomize.py").write_text(f"PLACES = {places!r}\n{READ_ONLY}")
     command = [sys.executable, "-m", "keras_dcgan.train", *argv, "--run_dir=run"]
     shell = f"umask 077; ulimit -n 128; exec {shlex.join(command)}"
     done = subprocess.run(

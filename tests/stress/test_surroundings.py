@@ -21,6 +21,7 @@ from gan_common.data import Dataset
 from gan_common.errors import UserError
 from gan_common.kernels.machine import computing_in
 from gan_common.metrics import features
+from gan_common.pages import serve
 from keras_dcgan.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,6 +172,20 @@ def test_a_folder_whose_name_tensorflow_would_write_otherwise_is_refused(monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+def test_flags_of_absl_that_would_hush_unknown_ones_are_unknown():
+    for typed in (["--undefok=epoch", "--epoch=3"], ["--undefok", "epoch"]):
+        with pytest.raises(UserError, match="unknown flag --undefok; the flags are"):
+            flags.parse(Config, ["train", *typed], None)
+
+
+def test_what_is_set_for_other_servers_is_left_aside(monkeypatch):
+    for name in ("WEB_CONCURRENCY", "NICEGUI_REDIS_URL"):
+        monkeypatch.setenv(name, "4")
+    monkeypatch.setattr(serve.importlib.util, "find_spec", lambda _: True)
+    serve.check("127.0.0.1", 0)
+    assert not {"WEB_CONCURRENCY", "NICEGUI_REDIS_URL"} & set(os.environ)
+
+
 # ------------------------------------------------------------------- Keras and TensorFlow
 
 
@@ -184,9 +199,18 @@ def test_another_backend_that_was_begun_with_is_refused():
     assert err.splitlines()[-1].startswith("ImportError: Keras computes by jax here")
 
 
+def test_a_persons_own_file_of_a_librarys_name_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "zebras.py").write_text("print('an exercise')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"zebras\.py hides the library zebras; rename it"):
+        outside.check_shadows(("numpy", "json", "zebras"))  # json is a folder, and the library's
+    outside.check_shadows(("tensorflow", "keras", "no_such_library"))
+
+
 def test_keras_that_does_not_start_is_one_line(monkeypatch):
     monkeypatch.setattr(quiet.outside, "import_matplotlib", lambda: None)
     monkeypatch.setattr(quiet, "CPUINFO", Path("/nowhere"))
+    monkeypatch.setattr(quiet.outside, "check_shadows", lambda _: None)
     for error, says in (
         (
             AssertionError("floatx"),
