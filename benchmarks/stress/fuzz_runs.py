@@ -74,6 +74,16 @@ def add_files_of_runs(
 
     add("index", "a.json", read_index, altered_json(about))
 
+    finding = {"step": 20, "name": "nan", "began": True, "evidence": "d_loss", "says": "so"}
+
+    def read_findings(folder: Path) -> object:
+        from gan_common.pages import training
+
+        return training.read_findings(runs.Run(folder))
+
+    contents = altered_json(finding).map(lambda content: b'{"findings": [' + content + b"]}")
+    add("doctor.json", "doctor.json", read_findings, contents)
+
     def take_lock(folder: Path) -> None:
         with lock.Lock(folder):
             pass

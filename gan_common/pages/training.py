@@ -1,5 +1,6 @@
 """The page of a training: what its folder says, refreshed while it runs; pause and stop by signals."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from nicegui import ui
 from gan_common import data, plotting
 from gan_common.cli import length
 from gan_common.doctor import Finding
+from gan_common.doctor.diagnosis import DIAGNOSES
 from gan_common.doctor.treatment import bands
 from gan_common.errors import UserError, one_line
 from gan_common.pages import frame
@@ -125,7 +127,7 @@ def look(run: Run, config: Any) -> Seen:
         total_steps=None if timed else total,
         seconds_left=_left(rows, total, config.max_minutes),
         row=last,
-        findings=[str(each.get("says", "")) for each in _findings(run)],
+        findings=list(map(str, read_findings(run))),
         sample=samples[-1] if samples else None,
         rows=len(rows),
     )
@@ -142,11 +144,21 @@ def _left(rows: list[dict[str, float]], total: int, max_minutes: float | None) -
     return max(left, 0.0)
 
 
-def _findings(run: Run) -> list[dict]:
+def read_findings(run: Run) -> list[Finding]:
+    """What the doctor has found in a run, oldest first.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = run.folder / "doctor.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))["findings"]
-        return [dict(each) for each in found]
+        keys = [field.name for field in dataclasses.fields(Finding)]
+        findings = [Finding(**{key: each[key] for key in keys}) for each in found]
+        for finding in findings:
+            if finding.name not in DIAGNOSES or type(finding.step) is not int:
+                raise ValueError(f"{finding.name!r} at step {finding.step!r}")
+        return findings
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -156,8 +168,7 @@ def _findings(run: Run) -> list[dict]:
 def curves(run: Run) -> bytes:
     """The PNG of the run's curves, with what the doctor found shaded."""
     rows = run.rows()
-    keys = ("step", "name", "began", "evidence")
-    found = [Finding(**{key: each[key] for key in keys}) for each in _findings(run)]
+    found = read_findings(run)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "curves.png"
         plotting.loss_curves(path, rows, bands(found, rows, int(rows[-1]["step"])))

@@ -24,9 +24,11 @@ def cluster() -> dict:
         workers, task = found["cluster"]["worker"], found["task"]
         if set(found["cluster"]) != {"worker"} or task["type"] != "worker":
             raise ValueError("every process must be a worker")
+        if not isinstance(workers, list) or not all(isinstance(each, str) for each in workers):
+            raise ValueError("the workers are a list of addresses")
         if not isinstance(task["index"], int) or not 0 <= task["index"] < len(workers):
             raise ValueError(f"there is no worker {task['index']} among {len(workers)}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"--distribute multiworker needs $TF_CONFIG on each machine ({error!r}); "
             f"the first one's reads {example}"
