@@ -44,6 +44,14 @@ class Config(domains.Config):
         "both", "both; one: of A alone; none: the game alone", choices=("both", "one", "none")
     )
 
+    EFFECTS = (
+        running.Effect(
+            ("weight",),
+            lambda config, typed: config.reconstruction != "none",
+            "with --reconstruction none",
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

@@ -42,6 +42,12 @@ class Config(running.Config):
     gradient_weight: float = flag(1.0, "of the gradient difference in G's loss", lower=0)
     game_weight: float = flag(0.05, "of the game in G's loss; 0 leaves it out", lower=0)
 
+    EFFECTS = (
+        running.Effect(
+            ("power",), lambda config, typed: config.distance_weight > 0, "with --distance_weight 0"
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

@@ -36,6 +36,12 @@ class Config(pairs.Config):
     conditional: bool = flag(True, "D sees the input beside the output, and not the output alone")
     skips: bool = flag(True, "G's skip connections; without them it is an encoder and a decoder")
 
+    EFFECTS = (
+        running.Effect(
+            ("conditional",), lambda config, typed: config.game_weight > 0, "with --game_weight 0"
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from gan_common import catalogue, cli, data, files, plotting
 from gan_common.catalogue import APPLICATIONS
-from gan_common.cli import flag, length
+from gan_common.cli import effects, flag, length
+from gan_common.cli.effects import Effect
 from gan_common.errors import UserError
 from gan_common.runs.run import Described, Run
 
@@ -38,7 +39,12 @@ class Config(cli.RunConfig):
     """The flags that all systems have.
 
     A system's own configuration says whose runs it goes on with: PACKAGE = "gan_applications.pix2pix".
+
+    Attributes:
+        EFFECTS: when its flags have one, where that is not always.
     """
+
+    EFFECTS: ClassVar[tuple[Effect, ...]] = ()
 
     steps: int | None = flag(
         None, "training steps, instead of --max_minutes", lower=1, upper=10**12, on_resume=True
@@ -148,7 +154,15 @@ def run(
             from gan_applications import applying
 
             return applying.use(given, config, make)
-        return train(config, load, make, typed=given if "resume" in given else ())
+        if "resume" in given:
+            return train(config, load, make, typed=given)
+
+        def load_and_tell(config: Any) -> Described:
+            dataset = load(config)  # first, so that an error is the one line that is said
+            effects.tell(config, given, config_class.EFFECTS, APPLICATIONS)
+            return dataset
+
+        return train(config, load_and_tell, make)
 
     cli.run(main, argv)
 
@@ -164,6 +178,8 @@ def _read(config_class: type[Config], argv: Sequence[str], usage: str) -> tuple[
         return given, dataclasses.replace(config, **side)
     if "out" in given:
         raise UserError("--out belongs to --apply and --say; a run's folder is --run_dir")
+    if "side" in given:
+        raise UserError("--side belongs to --apply")
     if "resume" in given:
         return given, cli.resumed(config_class, given)
     if given.get("tricks") != ("help",):

@@ -54,6 +54,14 @@ class Config(running.Applied):
         upper=512,
     )
 
+    EFFECTS = (
+        running.Effect(
+            ("pixel_weight",),
+            lambda config, typed: config.content == "features",
+            "with --content pixels",
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

@@ -50,6 +50,12 @@ class Config(running.Config):
     say: str | None = flag(None, "with --run_dir: a sentence that a trained run is to draw")
     out: str | None = flag(None, "of --say: the file (default: RUN/said.png)")
 
+    EFFECTS = (
+        running.Effect(
+            ("kl_weight",), lambda config, typed: config.augmentation, "with --noaugmentation"
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

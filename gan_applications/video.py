@@ -38,6 +38,12 @@ class Config(running.Config):
     )
     mask_weight: float = flag(0.1, "λ, of the mask's mean in G's loss", lower=0)
 
+    EFFECTS = (
+        running.Effect(
+            ("mask_weight",), lambda config, typed: config.two_streams, "with --notwo_streams"
+        ),
+    )
+
 
 if __name__ == "__main__":
     running.answer_at_once(Config, __doc__)

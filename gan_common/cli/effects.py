@@ -39,7 +39,7 @@ COMMON = (
     ),
     Effect(
         ("data_dir",),
-        lambda config, typed: config.dataset in FROM_FILES,
+        lambda config, typed: config.dataset.partition(":")[0] in FROM_FILES,
         f"on this data set; it is where the files of {', '.join(FROM_FILES)} lie",
     ),
     Effect(

@@ -113,7 +113,8 @@ def parse(argv: Sequence[str], usage: str) -> Options:
     modes = options.modes()
     if len(modes) > 1:
         raise UserError(f"--{modes[0]} and --{modes[1]} exclude each other; give one of them")
-    if options.format == "keras" and (modes or options.label or options.truncation):
+    of_images = {"label", "truncation", "count", "seed"} & set(given)
+    if options.format == "keras" and (modes or of_images):
         raise UserError(
             "--format keras writes the generator, not images; leave the other flags out"
         )
@@ -121,6 +122,8 @@ def parse(argv: Sequence[str], usage: str) -> Options:
         for name in ("truncation", "count", "format"):
             if name in given:
                 raise UserError(f"--{name} says nothing of --project; leave it out")
+    if options.interpolate and "count" in given:
+        raise UserError("--count says nothing of --interpolate; leave it out")
     for name in PROJECTION:
         if name in given and not options.project:
             raise UserError(f"--{name} belongs to --project IMAGE")

@@ -11,7 +11,18 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from gan_applications import applying, fidelity, pix2pix, srgan
+from gan_applications import (
+    applying,
+    discogan,
+    fidelity,
+    next_frames,
+    pix2pix,
+    srgan,
+    stackgan,
+    video,
+)
+from gan_common import catalogue
+from gan_common.cli import effects
 from gan_common.errors import UserError
 from gan_common.runs import Run
 
@@ -150,6 +161,27 @@ def test_a_mistyped_flag_is_answered_before_tensorflow_is_imported(tmp_path):
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("srgan: unknown flag --magic; the flags are: --dataset")
+
+
+IN_VAIN = [
+    (pix2pix, {"game_weight": 0.0, "conditional": False}, "--conditional"),
+    (pix2pix, {"game_weight": 1.0, "conditional": False}, None),
+    (discogan, {"reconstruction": "none", "weight": 2.0}, "--weight"),
+    (srgan, {"content": "pixels", "pixel_weight": 2.0}, "--pixel_weight"),
+    (srgan, {"data_dir": "x"}, "--data_dir"),
+    (srgan, {"data_dir": "x", "dataset": "cifar10"}, None),
+    (stackgan, {"augmentation": False, "kl_weight": 2.0}, "--kl_weight"),
+    (video, {"two_streams": False, "mask_weight": 2.0}, "--mask_weight"),
+    (next_frames, {"distance_weight": 0.0, "power": 2}, "--power"),
+]
+
+
+@pytest.mark.parametrize(("system", "given", "flag"), IN_VAIN)
+def test_a_flag_that_was_typed_in_vain_is_told(system, given, flag):
+    lines = effects.in_vain(
+        system.Config(**given), given, system.Config.EFFECTS, catalogue.APPLICATIONS
+    )
+    assert [line.split()[0] for line in lines] == [flag] * (flag is not None)
 
 
 def test_names_that_are_taken_are_numbered(tmp_path):
