@@ -73,7 +73,7 @@ def _import() -> None:
         outside.import_matplotlib()  # because Keras does
         try:
             import keras  # noqa: F401
-        except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        except (AssertionError, AttributeError, ImportError, TypeError, ValueError) as error:
             file = os.path.join(os.environ.get("KERAS_HOME") or "~/.keras", "keras.json")
             raise UserError(
                 f"Keras does not start ({one_line(error)}); mend or remove {file}"

@@ -259,6 +259,7 @@ def figure_of(path: Path, name: str) -> Path:
 def _keep_figure(figure: Path, path: Path, row: Row) -> None:
     """The first seed's figure, with the credit that its data ask for."""
     about = PngInfo()
+    about.add(b"sRGB", b"\0")
     dataset = str(row.flags.get("dataset", ""))
     if dataset.startswith("openmoji") or dataset.endswith(":patches"):
         about.add_text("Copyright", openmoji.CREDIT)

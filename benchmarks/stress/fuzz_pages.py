@@ -64,6 +64,7 @@ class Options:
 
     minutes: float = flag(4, "over all pages, without their starts", lower=0, upper=1000)
     seed: int = flag(1, "of what is sent", lower=0)
+    only: str | None = flag(None, "one of the commands", choices=tuple(PAGES))
     json: str | None = flag(None, "file that the counts are written to")
 
 
@@ -171,8 +172,13 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Raises: UserError: asked to end, it does not."""
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise UserError(f"does not end within {PATIENCE:.0f} s") from None
 
 
 class Tab:
@@ -318,6 +324,8 @@ def _main(argv: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for name, command in commands(folder).items():
+            if options.only not in (None, name):
+                continue
             chance = random.Random(f"{options.seed} {name}")
             with Served(command, folder / f"{name}.log") as page:
                 seconds = 60 * options.minutes / len(PAGES)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
-from nicegui import ui
+from nicegui import app, ui
 from nicegui.element import Element
 from PIL import Image
 
@@ -167,10 +167,15 @@ class Worker:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "pages")
+        app.on_shutdown(self.stop)
 
     async def __call__(self, work: Callable[..., T], *given: Any) -> T:
         """`work(*given)` in the thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+
+    def stop(self) -> None:
+        """Forget what is still to be done: Python waits for it before it ends."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 class Latest:

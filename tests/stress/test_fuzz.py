@@ -1,8 +1,11 @@
 """A short round of `python -m benchmarks.stress.fuzz`, the same files every time."""
 
+import json
+import random
+
 import pytest
 
-from benchmarks.stress import fuzz
+from benchmarks.stress import fuzz, fuzz_pages
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +60,43 @@ def test_an_error_that_is_not_ours_is_shown(targets):
     target = fuzz.dataclasses.replace(targets["idx"], read=broken)
     with pytest.raises(KeyError, match="labels"):
         fuzz.fuzz(target, 3)
+
+
+# ------------------------------------------------------------------------ pages
+
+HTML = r"""<script>parseElements(String.raw`{"4":{"tag":"p","text":"a &lt; b"},"7":{"tag":"input",
+"events":[{"listener_id":"l1","type":"input"},{"listener_id":"l2","type":"click"}]}}`)</script>"""
+LOG = """Traceback (most recent call last):
+  File "/lib/nicegui/events.py", line 1, in handle
+    act(event)
+  File "/home/me/gan_common/play/page.py", line 281, in _has_drawn
+    int(event.args)
+TypeError: int() argument must be a string
+a line between
+Traceback (most recent call last):
+  File "/lib/nicegui/client.py", line 453, in handle_event
+    json.loads(arg)
+json.decoder.JSONDecodeError: Expecting value
+"""
+
+
+def test_what_a_page_listens_to_is_found_and_sent_events_of_every_kind():
+    listeners = fuzz_pages.listeners_of(HTML)
+    assert listeners == [(7, "l1", "input"), (7, "l2", "click")]
+    sent = [fuzz_pages.message(random.Random(i), "tab", listeners) for i in range(400)]
+    again = [fuzz_pages.message(random.Random(i), "tab", listeners) for i in range(400)]
+    assert list(map(repr, sent)) == list(map(repr, again))
+    assert {name for name, _ in sent} > {"event", "log", "nonsense"}
+    sound = [said for name, said in sent if name == "event" and isinstance(said, dict)]
+    assert {said.get("listener_id") for said in sound} > {"l1", "l2", "nobody"}
+    assert json.dumps(sound)
+    with pytest.raises(fuzz.UserError, match="NiceGUI is another"):
+        fuzz_pages.listeners_of("<html>")
+
+
+def test_only_tracebacks_with_a_line_of_ours_count():
+    (found,) = fuzz_pages.ours(LOG)
+    assert found == (
+        'File "/home/me/gan_common/play/page.py", line 281, in _has_drawn: '
+        "TypeError: int() argument must be a string"
+    )

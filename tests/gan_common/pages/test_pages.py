@@ -74,3 +74,38 @@ def test_directions_are_those_that_move_images_most():
     np.testing.assert_allclose(found, [[0, 0, 1], [1, 0, 0]], atol=0.1)
     moved = latents.moved(np.zeros(3, np.float32), found, np.array([0.5, -1]), "normal")
     np.testing.assert_allclose(moved, 0.5 * found[0] - found[1], atol=1e-6)
+
+
+def test_what_is_still_to_be_done_keeps_no_page_from_ending():
+    import asyncio
+    import threading
+
+    from gan_common.pages import frame
+
+    begun, go_on, done = threading.Event(), threading.Event(), []
+    worker = frame.Worker()
+
+    def work():
+        begun.set()
+        go_on.wait(5)
+        done.append(True)
+
+    async def ask():
+        wishes = [asyncio.ensure_future(worker(work)) for _ in range(3)]
+        await asyncio.to_thread(begun.wait, 5)
+        worker.stop()
+        go_on.set()
+        return await asyncio.gather(*wishes, return_exceptions=True)
+
+    first, *others = asyncio.run(ask())
+    assert first is None
+    assert [type(each) for each in others] == [asyncio.CancelledError] * 2
+    assert done == [True]
+
+
+def test_what_a_tab_sends_is_a_number_within_bounds_or_none():
+    from gan_common.pages.frame import number_of
+
+    assert [number_of(said, 0, 9) for said in ("2.5", 3, -1, 1e300, True)] == [2.5, 3, 0, 9, 1]
+    for said in (None, "", "a", [], {}, [1], "nan", float("inf"), 10**400):
+        assert number_of(said, 0, 9) is None
