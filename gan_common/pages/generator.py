@@ -216,7 +216,8 @@ class GeneratorPage:
         return pick
 
     def _of_grid(self, number: int) -> tuple[np.ndarray, int]:
-        assert self.grid is not None  # nothing can be picked before it is drawn
+        if self.grid is None:
+            raise UserError("the pictures are not drawn yet; wait a moment")
         label = int(self.grid.labels[number]) if self.gan.conditional else 0
         return self.grid.latents[number], label
 
