@@ -114,8 +114,9 @@ soak: $(READY)  ## kill trainings 20 times each, go on, compare; watch memory ov
 walk: $(READY)  ## a random walk of 500 faults over both trainings: half an hour, goes on where it stopped
 	@$(RUN) -m benchmarks.stress.walk --faults 500 --json results/walk.json $(ARGS)
 
-fuzz: $(DEV)  ## ten minutes of altered files: only our own errors may come out
+fuzz: $(DEV)  ## ten minutes of altered files, four of messages to the pages: only our own errors may come out
 	@$(RUN) -m benchmarks.stress.fuzz --minutes 10 --json results/fuzz.json $(ARGS)
+	@$(RUN) -m benchmarks.stress.fuzz_pages --minutes 4 --json results/fuzz_pages.json
 
 shapes: $(READY)  ## counts, perspective, structure: how often a DCGAN gets them wrong, and what helps
 	@$(RUN) -m benchmarks.experiments.shapes $(ARGS)
