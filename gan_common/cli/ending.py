@@ -75,10 +75,11 @@ class Interruptions:
         self._last = -ONE_BURST
         if self._over:
             return
-        if hasattr(signal, "pthread_kill"):  # which also wakes what waits
-            signal.pthread_kill(threading.main_thread().ident, number)
+        main = threading.main_thread().ident
+        if main is not None and hasattr(signal, "pthread_kill"):  # which also wakes what waits
+            signal.pthread_kill(main, number)
         else:
-            _thread.interrupt_main(number)
+            _thread.interrupt_main(signal.Signals(number))
 
 
 def open_streams() -> None:
