@@ -114,6 +114,18 @@ class Objectives:
     real_label: float = by_preset(
         "one-sided smoothing: D's target on real images", lower=0, upper=1
     )
+    pull_away_weight: float = flag(
+        0.0, "weight, in G's loss, of the likeness of generated images in D's features: with "
+        "--entropy_weight a generator of the complement (Dai et al. 2017)", lower=0, since="0.2",
+    )  # fmt: skip
+    class_weight: float = flag(
+        0.0, "weight, in D's and G's losses, of the class that a generated image is meant to be: "
+        "generated images as labelled ones", lower=0, since="0.2",
+    )  # fmt: skip
+    pair_weight: float = flag(
+        0.0, "weight of a third player that tells pairs of image and class apart (Triple-GAN)",
+        lower=0, since="0.2",
+    )  # fmt: skip
     reconstruction_weight: float = by_preset(
         "weight, at the start, of the distance between generated and real images in G's "
         "loss; falls to 0 by the middle of the run", lower=0,
@@ -204,6 +216,9 @@ NOT_OF_BASELINE = (
     "consistency_threshold",
     "consistency_target",
     "labels_first",
+    "pull_away_weight",
+    "class_weight",
+    "pair_weight",
     "game_batch",
     "generator_loss",
     "feature_norm",

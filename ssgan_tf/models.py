@@ -24,7 +24,7 @@ from gan_common.kernels.machine import computing_in
 from gan_common.replicas import apply_summed, over_replicas, replica_count, share
 from gan_common.runs import checkpoints
 from gan_common.terms import Terms
-from ssgan_tf import losses
+from ssgan_tf import alternatives, losses
 from ssgan_tf.augment import WEAK, augment
 from ssgan_tf.config import Config
 from ssgan_tf.networks import NETWORKS
@@ -69,21 +69,29 @@ def build(
     """
     keras.utils.set_random_seed(config.seed)
     with computing_in(config.precision):
-        make_generator, make_discriminator = NETWORKS[config.preset]
+        make_generator, _ = NETWORKS[config.preset]
         generator = behind_reference(make_generator(config, image_shape), config)
-        discriminator = make_discriminator(config, image_shape, num_classes)
-        discriminator.build((None, *image_shape))
+        discriminator = _discriminator(config, image_shape, num_classes)
         teacher = None
         wanted = config.consistency_weight and config.consistency_target == "average"
         if wanted and not config.baseline:
-            teacher = make_discriminator(config, image_shape, num_classes)
-            teacher.build((None, *image_shape))
+            teacher = _discriminator(config, image_shape, num_classes)
         if first_batch is not None:
             seed = tf.constant([config.seed, -1], tf.int64)
             discriminator.initialize_from(tricks.scale_images(tf.constant(first_batch)), seed)
             latents = draw_latents(config, config.batch_size, seed)
             tricks.start_statistics(generator, latents)
     return SSGAN(generator, discriminator, config, image_shape, num_classes, teacher, label_shares)
+
+
+def _discriminator(config: Config, image_shape: ImageShape, num_classes: int) -> keras.Model:
+    """D of a configuration, built; with a third player where there is one."""
+    _, make = NETWORKS[config.preset]
+    network = make(config, image_shape, num_classes)
+    if config.pair_weight and not config.baseline:
+        network.pairs = alternatives.ThirdPlayer(num_classes)
+    network.build((None, *image_shape))
+    return network
 
 
 def size_of(config: Config, image_shape: ImageShape, num_classes: int) -> memory.Footprint:
@@ -285,7 +293,7 @@ class SSGAN(Drawing):
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(fake)
             views["fake"] = self.terms.shown(fake, seeds.shown_fake, self.steps_done)
-            told = self._losses(views, real, fake, labels, target, seeds)
+            told = self._losses(views, real, fake, latents, labels, target, seeds)
             d_share, g_share = told["d_loss"] / replica_count(), told["g_loss"] / replica_count()
 
         # Both gradients are those at the present weights; D's do not reach G, nor G's D.
@@ -320,7 +328,12 @@ class SSGAN(Drawing):
             loss = losses.supervised_loss(logits["labelled"], share(labels))
             part = loss / replica_count()
         variables = self.discriminator.trainable_variables
-        norm = self._apply(self.discriminator_optimizer, tape.gradient(part, variables), variables)
+        # A third player has no part in it.
+        told = tape.gradient(part, variables)
+        gradients = [
+            tf.zeros_like(v) if g is None else g for g, v in zip(told, variables, strict=True)
+        ]
+        norm = self._apply(self.discriminator_optimizer, gradients, variables)
         return {"d_loss": over_replicas(loss), "d_gradient_norm": norm}
 
     def _seeds(self) -> Seeds:
@@ -360,6 +373,7 @@ class SSGAN(Drawing):
         views: Mapping[str, tf.Tensor],
         real: tf.Tensor,
         fake: tf.Tensor,
+        latents: tf.Tensor,
         labels: tf.Tensor,
         target: tf.Tensor | None,
         seeds: Seeds,
@@ -369,6 +383,7 @@ class SSGAN(Drawing):
         Args:
             views: what D looks at.
             real, fake: images of the game, before tricks.
+            latents: of the generated ones.
             labels: of the labelled images.
             target: the teacher's probabilities of the classes; None asks D itself.
             seeds: of the step.
@@ -398,16 +413,40 @@ class SSGAN(Drawing):
             p = tf.nn.softmax(logits["real"][:, :-1]) if target is None else target
             disagreement, sure = consistency_loss(p, logits["strong"], config.consistency_threshold)
             d_loss += config.consistency_weight * disagreement
+        g_loss = self._generator_loss(features, logits["fake"], real, fake)
+        if config.class_weight:
+            meant = alternatives.intended(latents, self.num_classes)
+            of_class = config.class_weight * losses.supervised_loss(logits["fake"], meant)
+            d_loss, g_loss = d_loss + of_class, g_loss + of_class
+        if config.pair_weight:
+            of_pairs = self._pairs(features, logits, latents, labels)
+            d_loss += config.pair_weight * (of_pairs.discriminator + of_pairs.classifier)
+            g_loss += config.pair_weight * of_pairs.generator
         real_logit, fake_logit = (losses.real_fake_logit(each) for each in judged)
         return {
             "d_loss": d_loss,
-            "g_loss": self._generator_loss(features, logits["fake"], real, fake),
+            "g_loss": g_loss,
             "supervised_loss": supervised,
             "unsupervised_loss": unsupervised,
             "sure_share": sure,
             "d_real_accuracy": tf.reduce_mean(tf.cast(real_logit > 0, tf.float32)),
             "d_fake_accuracy": tf.reduce_mean(tf.cast(fake_logit < 0, tf.float32)),
         }
+
+    def _pairs(
+        self,
+        features: Mapping[str, tf.Tensor],
+        logits: Mapping[str, tf.Tensor],
+        latents: tf.Tensor,
+        labels: tf.Tensor,
+    ) -> alternatives.PairLosses:
+        """The game of the third player, on the features of D that all three share."""
+        pairs = self.discriminator.pairs
+        return alternatives.pair_losses(
+            (pairs(features["labelled"]), labels),
+            (pairs(features["real"]), tf.nn.softmax(logits["real"][:, :-1])),
+            (pairs(features["fake"]), alternatives.intended(latents, self.num_classes)),
+        )
 
     def _judge_each(
         self, views: Mapping[str, tf.Tensor], seed: tf.Tensor, kernels: Any = None
@@ -446,6 +485,8 @@ class SSGAN(Drawing):
                 for each in (tf.stop_gradient(features["real"]), features["fake"])
             )
             loss = tricks.feature_matching_loss(real_mean, fake_mean, norm=self.config.feature_norm)
+        if self.config.pull_away_weight:
+            loss += self.config.pull_away_weight * alternatives.pull_away(features["fake"])
         if self.config.reconstruction_weight:
             loss += self.reconstruction * losses.distance_to_nearest(real, fake)
         return loss

@@ -44,11 +44,15 @@ class Discriminator(keras.Model):
 
     Returns:
         Features (N, F) and logits (N, K), float32.
+
+    Attributes:
+        pairs: what tells pairs of image and class apart by the features, or None; not called here.
     """
 
     def __init__(self, body: Iterable[layers.Layer], head: Iterable[layers.Layer]) -> None:
         super().__init__(name="discriminator")
         self.body, self.head = list(body), list(head)
+        self.pairs: layers.Layer | None = None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = tuple(input_shape)
@@ -56,6 +60,8 @@ class Discriminator(keras.Model):
             if not layer.built:
                 layer.build(shape)
             shape = layer.compute_output_shape(shape)
+            if layer is self.body[-1] and self.pairs is not None:
+                self.pairs.build(shape)
 
     def normalized(self) -> "Kernels":
         """The normalized weights of all layers that have such: for a step that shows D several batches."""

@@ -7,7 +7,7 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -127,12 +127,26 @@ def most_unsure(
     Returns:
         (path, margin in [0, 1], most probable class, second class), at most `count`.
     """
+    batches = found.read_batches(names, classifier.image_shape, classifier.fit)
+    return most_unsure_of(classifier, batches, count)
+
+
+def most_unsure_of(
+    classifier: Probable, batches: Iterable[tuple[list[str], np.ndarray]], count: int
+) -> list[tuple[str, float, str, str]]:
+    """`most_unsure` of images that are read already.
+
+    Args:
+        classifier: tells the probabilities.
+        batches: names of some images, and these, uint8 (N, H, W, C).
+        count: how many.
+    """
     room = CANDIDATES * count
     kept: list[str] = []
     margins, pairs = np.empty(0), np.empty((0, 2), int)
     step = max(1, classifier.image_shape[0] // COMPARED)
     images = np.empty((0, *classifier.image_shape), np.uint8)[:, ::step, ::step]
-    for batch_names, batch in found.read_batches(names, classifier.image_shape, classifier.fit):
+    for batch_names, batch in batches:
         p, _ = classifier.probabilities(batch)
         pairs = np.concatenate([pairs, np.argsort(-p, axis=1, kind="stable")[:, :2]])
         ordered = np.sort(p, axis=1)

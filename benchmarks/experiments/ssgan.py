@@ -36,6 +36,22 @@ PARTS = {
     "labels, GAN": {"consistency_weight": 0},
     "SSGAN": {},
 }
+# The same where SSGAN's length is a time: as many steps, and the consistency term for the time as well.
+TIMED_PARTS = {
+    name: flags if name == "SSGAN" else {**flags, SAME_STEPS: "SSGAN"}
+    for name, flags in PARTS.items()
+} | {"labels, consistency, equal time": {"unsupervised_weight": 0}}
+# Kinds whose difference is the game's own share: without it, with it.
+SHARES = (("labels alone", "labels, GAN"), ("labels, consistency", "SSGAN"))
+# What else a generator may do (`ssgan_tf.alternatives`), beside the game as it is.
+BAD = {"pull_away_weight": 0.8, "entropy_weight": 0.1}
+GENERATED = {
+    "labels, consistency": {"unsupervised_weight": 0},
+    "SSGAN": {},
+    "bad GAN": BAD,
+    "generated as labelled": {"class_weight": 0.1},
+    "third player": {"pair_weight": 0.1, "class_weight": 0.1},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +95,7 @@ ROWS: dict[str, Row] = {
     ),
     # 25 is not the same number of each class; 20 is the harder task.
     "mnist20": Row("MNIST, 20 labels", _mnist(20, max_minutes=10), BOTH, 2),
+    "mnist20_parts": Row("MNIST, 20 labels, 4,000 steps", _mnist(20, steps=4000), PARTS, 3),
     "mnist50": Row("MNIST, 50 labels", _mnist(50, max_minutes=10), BOTH, 2),
     "mnist1000": Row("MNIST, 1,000 labels", _mnist(1000, max_minutes=10), BOTH, 2),
     "cifar4000": Row(
@@ -87,6 +104,15 @@ ROWS: dict[str, Row] = {
         {**BOTH, "baseline, equal time": {"baseline": True}},
         2,
         35.0,
+    ),
+    "cifar4000_parts": Row(
+        "CIFAR-10, 4,000 labels, 20 minutes", {**CIFAR, "max_minutes": 20}, TIMED_PARTS, 3
+    ),
+    "cifar250_parts": Row(
+        "CIFAR-10, 250 labels, 20 minutes",
+        {**CIFAR, "labels": "250", "max_minutes": 20},
+        TIMED_PARTS,
+        2,
     ),
     "cifar4000_reference": Row(
         "CIFAR-10, 4,000 labels, reference, 20 minutes",
@@ -98,6 +124,12 @@ ROWS: dict[str, Row] = {
         "mnist5k, 100 labels, 3 minutes",
         {"dataset": "mnist5k", "labels": "100", "max_minutes": 3},
         BOTH,
+        3,
+    ),
+    "mnist5k20_generators": Row(
+        "mnist5k, 20 labels, 2,500 steps",
+        {"dataset": "mnist5k", "labels": "20", "steps": 2500},
+        GENERATED,
         3,
     ),
 }
@@ -150,7 +182,7 @@ def measure(name: str, row: Row, options: Options) -> dict:
             found[kind][str(seed)] = summary | {"config": config, "validation": _validation(folder)}
             files.write_json(path, _content(name, row, found))
     content = _content(name, row, found)
-    _report(name, row, content["test_error_percent"], found, results)
+    _report(name, row, content, found, results)
     return content
 
 
@@ -207,7 +239,30 @@ def _content(name: str, row: Row, found: Mapping[str, Mapping[str, dict]]) -> di
     }
     if row.required is not None:
         content["required_percent"] = row.required
+    if shares := game_shares(found):
+        content["game_share_percent"] = shares
     return content
+
+
+def game_shares(found: Mapping[str, Mapping[str, dict]]) -> dict[str, dict]:
+    """What the game takes off the test error, in points, paired by seed: each of `SHARES` that is done.
+
+    Returns:
+        "SSGAN less labels, consistency" → the mean difference, below 0 where the game helps, its 95%
+        interval, or None of a single seed, and the seeds.
+    """
+    shares = {}
+    for without, with_game in SHARES:
+        runs = [found.get(kind, {}) for kind in (without, with_game)]
+        if seeds := sorted(set(runs[0]) & set(runs[1]), key=int):
+            pair = [[100 * of[seed]["test_error"] for seed in seeds] for of in runs]
+            told = significance.difference(*pair, paired=True)
+            shares[f"{with_game} less {without}"] = {
+                "difference": told.mean,
+                "interval": [told.low, told.high] if told.seeds > 1 else None,
+                "seeds": told.seeds,
+            }
+    return shares
 
 
 def flags_of(row: Row, kind: str, summaries: Mapping[str, dict | None]) -> dict:
@@ -248,13 +303,17 @@ def time_to(validation: Mapping[str, list], error: float) -> float | None:
     return validation["seconds"][first] if first < len(validation["errors"]) else None
 
 
-def _report(name: str, row: Row, table, found, results: Path) -> None:
+def _report(name: str, row: Row, content: Mapping, found, results: Path) -> None:
     from gan_common import plotting
 
+    table = content["test_error_percent"]
     print(row.title)
     for kind, told in table.items():
         each = "  ".join(f"{value:.2f}" for value in told["each"])
         print(f"  {kind:<22}{told['mean']:6.2f}% ± {told['std']:.2f}   ({each})")
+    for told, share in content.get("game_share_percent", {}).items():
+        low, high = share["interval"] or (float("-inf"), float("inf"))
+        print(f"  {told}: {share['difference']:+.2f} [{low:+.2f}, {high:+.2f}] points")
     if row.required is not None:
         met = table["SSGAN"]["mean"] <= row.required
         print(f"  {'met' if met else 'not met'}: at most {row.required:g}%")

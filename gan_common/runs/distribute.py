@@ -93,7 +93,7 @@ def agreement(strategy: Any, several: bool) -> Callable[[float, bool], tuple[flo
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(told))
 
-    @tf.function
+    @tf.function(autograph=False)
     def agree(told: tf.Tensor) -> tf.Tensor:
         return strategy.experimental_local_results(strategy.run(total, (told,)))[0]
 

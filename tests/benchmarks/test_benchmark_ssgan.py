@@ -89,6 +89,31 @@ def test_a_folder_of_another_configuration_is_refused(tmp_path):
         ssgan.measure("digits", row, options)
 
 
+def test_the_games_share_is_paired_by_seed():
+    errors = {
+        "labels alone": {"1": 0.06, "2": 0.08},
+        "labels, GAN": {"1": 0.03, "2": 0.06, "3": 0.01},
+        "SSGAN": {"1": 0.02},
+    }
+    found = {kind: {s: {"test_error": e} for s, e in of.items()} for kind, of in errors.items()}
+    (name,), (share,) = zip(*ssgan.game_shares(found).items(), strict=True)
+    assert name == "labels, GAN less labels alone"
+    assert share["difference"] == pytest.approx(-2.5)
+    low, high = share["interval"]
+    assert low < -2.5 < high
+    assert share["seeds"] == 2
+    assert ssgan.game_shares({"SSGAN": found["SSGAN"]}) == {}
+
+
+@pytest.mark.parametrize("name", ssgan.ROWS)
+def test_each_kind_of_a_row_is_a_training_that_is_not_refused(name):
+    row = ssgan.ROWS[name]
+    done = {"SSGAN": {"steps": 70}}
+    for kind in row.kinds:
+        made = ssgan.configuration({**ssgan.flags_of(row, kind, done), "seed": 1})
+        assert made["dataset"] in ("mnist", "mnist5k", "cifar10")
+
+
 def test_the_time_to_an_error_is_that_from_which_on_it_stays_below():
     looks = {"seconds": [1.0, 2.0, 3.0, 4.0], "errors": [0.2, 0.1, 0.3, 0.1]}
     assert ssgan.time_to(looks, 0.25) == 4.0
