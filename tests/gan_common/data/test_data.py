@@ -637,3 +637,18 @@ def test_wrong_arguments_to_stream():
     with pytest.raises(ValueError, match="start_step=-1"):
         data.stream(x, 5, 0, start_step=-1)
     assert data.steps_per_epoch(23, 5) == 4
+
+
+def test_a_tf_data_service_gives_the_same_batches():
+    """What docs/more-machines.md says of making batches on other machines; here all are in one process."""
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.partition("://")[2]
+    worker = service.WorkerServer(service.WorkerConfig(dispatcher_address=address))
+    here = data.stream((np.arange(40), np.arange(40) % 10), 8, seed=1, start_step=3)
+    there = here.apply(service.distribute(service.ShardingPolicy.OFF, dispatcher.target))
+    for ours, theirs in zip(here.take(7), there.take(7), strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+    worker._stop()
+    dispatcher._stop()
