@@ -14,11 +14,11 @@ from typing import Protocol
 import numpy as np
 
 from gan_common import files
-from gan_common.data import found
+from gan_common.data import found, label_list
 from gan_common.errors import UserError
 
 HEADER = ["file", "label"]
-LABELS = "labels.csv"
+LABELS = label_list.NAME
 # Two images that differ by less, in gray levels of 255 and on average over the pixels, are one question.
 NEAR = 8.0
 CANDIDATES = 10  # for each image that is proposed, so that near ones can be passed over
@@ -71,15 +71,22 @@ def propose(
     Raises:
         UserError: every image has a label, none can be read, or a labels.csv that is none.
     """
-    known = read_labels(Path(pool) / LABELS)
-    left = [name for name in names if os.path.relpath(name, pool) not in known]
+    here = {Path(os.path.relpath(name, pool)).as_posix(): name for name in names}
+    known, absent = _known(Path(pool) / LABELS, here)
+    if absent and out:
+        raise UserError(
+            f"{os.path.join(pool, LABELS)!r}: {len(absent)} of its files, {absent[0]!r} first, are not "
+            "there, and their labels would be lost; correct or remove these lines"
+        )
+    left = [name for file, name in here.items() if file not in known]
     if not left:
         raise UserError(f"{pool!r}: each image has a label in {LABELS} already")
     chosen = most_unsure(classifier, left, count)
     if len(chosen) < count:
         print(f"only {len(chosen)} images are without a label", file=sys.stderr)
     rows = [[file, label] for file, label in known.items()]
-    rows += [[os.path.relpath(name, pool), ""] for name, *_ in chosen]
+    file_of = {name: file for file, name in here.items()}
+    rows += [[file_of[name], ""] for name, *_ in chosen]
     text = io.StringIO()
     end = "\r\n" if out else "\n"  # a file's is that of RFC 4180
     csv.writer(text, lineterminator=end).writerows([HEADER, *rows])
@@ -94,22 +101,9 @@ def propose(
     print(f"{out}: {len(chosen)} images to label{kept}", file=sys.stderr)
 
 
-def read_labels(path: Path) -> dict[str, str]:
-    """The labels that a labels.csv has, by file; those that are still to be filled in are left out.
-
-    Raises:
-        UserError: it cannot be read, or its header is another.
-    """
-    if not path.exists():
-        return {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            rows = [row for row in csv.reader(file) if row]
-        if not rows or [name.strip().lower() for name in rows[0]] != HEADER:
-            raise ValueError(f"its first line is not {','.join(HEADER)}")
-        return {row[0]: row[1].strip() for row in rows[1:] if len(row) > 1 and row[1].strip()}
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {error}; mend or remove it") from error
+def _known(path: Path, images: Iterable[str]) -> label_list.Labels:
+    """What the list says, as a training reads it; those that are still to be filled in are left out."""
+    return label_list.read_labels(path, images) if path.exists() else label_list.Labels({}, [])
 
 
 def most_unsure(

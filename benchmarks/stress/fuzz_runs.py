@@ -21,7 +21,7 @@ def add_files_of_runs(
     from gan_common.data import index
     from gan_common.kernels import choice
     from gan_common.runs import card, lock
-    from ssgan_tf import calibration, parts, unsure
+    from ssgan_tf import calibration, parts
 
     summary = {"seconds": 1.5, "steps": 20, "seed": 1, "fid": 0.5, "fid_floor": 0.1, "versions": {}}
     add("summary.json", "summary.json", runs.read_summary, altered_json(summary))
@@ -54,9 +54,6 @@ def add_files_of_runs(
     folder = add("labelled.npy", kept.name, keep_labelled, st.nothing())
     keep_labelled(folder)
     add("labelled.npy", kept.name, keep_labelled, altered((folder / kept).read_bytes()))
-
-    listed = b"file,label\r\na.png,cat\r\n"
-    add("unsure", "labels.csv", lambda at: unsure.read_labels(at / "labels.csv"), altered(listed))
 
     names = {"forward of x": ("forward", None)}
     add(

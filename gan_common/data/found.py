@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from gan_common.data import label_list
 from gan_common.data.decode import FORMATS, read_picture
 from gan_common.data.decoder import PROGRESS_EVERY
 from gan_common.data.layout import is_image, is_run
@@ -28,7 +29,8 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
         paths: of files and folders.
 
     Returns:
-        Each image once, as a path that begins as the given one; and how many other files the folders hold.
+        Each image once, as a path that begins as the given one; and how many other files the folders hold,
+        lists of labels aside.
 
     Raises:
         UserError: a path that is not there, a folder that cannot be read, or no image at all.
@@ -40,7 +42,7 @@ def find_images(paths: Sequence[str]) -> tuple[list[str], int]:
             for name in _walk(path):
                 if is_image(Path(name)):
                     found[name] = None
-                else:
+                elif os.path.basename(name) != label_list.NAME:
                     others += 1
         elif os.path.lexists(path):
             found[path] = None

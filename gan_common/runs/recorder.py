@@ -310,7 +310,7 @@ class Recorder:
         timed = self.max_seconds is not None and left == self.max_seconds - self.seconds
         epoch, epochs = (steps / self.steps_per_epoch for steps in (self.step, self.total_steps))
         shown = [
-            f"epoch {epoch:.1f}" if timed else f"epoch {epoch:.1f}/{epochs:.0f}",
+            f"epoch {epoch:.1f}" if timed else f"epoch {epoch:.1f}/{round(epochs, 1):g}",
             f"{self.images_per_second:.0f} images/s",
             *(SHOWN[name].format(float(values[name])) for name in _shown(values)),
             *([] if left is None else [f"{max(left, 0) / 60:.1f} min left"]),

@@ -353,8 +353,15 @@ def test_the_csv_is_to_be_filled_in_and_keeps_what_is(told, capsys):
     assert out.read_text() == "file,label\n1.png,cat\n0.png,\n4.png,\n"
     assert "2 images to label, 1 labels that were there kept" in capsys.readouterr().err
     out.write_text("name,class\n")
-    with pytest.raises(UserError, match="first line is not file,label"):
+    with pytest.raises(UserError, match="not with the line file,label"):
         unsure.propose(Told(), str(told), names, 2, str(out))
+    # As a spreadsheet saves it, and with a line that would be lost.
+    out.write_text("file;label\n1.png;cat\n")
+    unsure.propose(Told(), str(told), names, 1, str(out))
+    assert out.read_text() == "file,label\n1.png,cat\n0.png,\n"
+    out.write_text("file,label\n1.png,cat\ngone.png,dog\n")
+    with pytest.raises(UserError, match=r"1 of its files, 'gone\.png' first"):
+        unsure.propose(Told(), str(told), names, 1, str(out))
     out.write_text("file,label\n" + "".join(f"{i}.png,cat\n" for i in range(5)))
     with pytest.raises(UserError, match="each image has a label"):
         unsure.propose(Told(), str(told), names, 2, str(out))

@@ -16,7 +16,7 @@ def targets(tmp_path_factory):
 NAMES = (
     *("idx", "npz", "pickle", "mat", "config of keras_dcgan", "config of ssgan_tf"),
     *("image", "labels.csv", "dataset.json", "images.json", "metrics.csv", "checkpoint"),
-    *("summary.json", "card's summary", "card", "calibration", "labelled.npy", "unsure"),
+    *("summary.json", "card's summary", "card", "calibration", "labelled.npy"),
     *(
         "kernels.json",
         "index",

@@ -24,6 +24,7 @@ def test_folders_are_walked_and_what_is_no_image_is_counted(tmp_path):
     gray(tmp_path / ".cache" / "x.png")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "b" / "table.csv").write_text("x")
+    (tmp_path / "labels.csv").write_text("file,label")  # belongs to the images
     (tmp_path / "b" / "circle").symlink_to(tmp_path)
     other = tmp_path / "no ending"
     Image.new("L", (8, 8)).save(other, format="PNG")
