@@ -91,19 +91,31 @@ def _validation(y: np.ndarray, config: Config) -> tuple[np.ndarray, np.ndarray]:
     return data.validation_split(y, count, config.seed)
 
 
-def label_shares(parts: Parts, num_classes: int) -> np.ndarray | None:
-    """The classes' shares of the labelled images, (K,) summing to 1; None where they are equal."""
-    counts = np.bincount(parts.y_labelled, minlength=num_classes)
+def label_shares(parts: Parts, dataset: data.Dataset) -> np.ndarray | None:
+    """The classes' shares that are known, (K,) summing to 1; None where they are equal.
+
+    They are those of the labelled images.  Where as many labels of each class are taken of a person's folder
+    they are those of all its labels: by them the pool's classes are as frequent as the folder's are.
+    """
+    counts = np.bincount(parts.y_labelled, minlength=dataset.num_classes)
+    if len(set(counts)) == 1 and dataset.listing is not None:
+        counts = np.bincount(dataset.y_train, minlength=dataset.num_classes)
     return None if len(set(counts)) == 1 else counts / counts.sum()
 
 
-def tell_shares(shares: np.ndarray, class_names: Sequence[str]) -> str:
-    """Unequal shares in a line: of each class, or of many the rarest and the most frequent."""
+def tell_shares(shares: np.ndarray, class_names: Sequence[str], of_labelled: bool = True) -> str:
+    """Unequal shares in a line: of each class, or of many the rarest and the most frequent.
+
+    Args:
+        shares, class_names: K of each.
+        of_labelled: whether the shares are those of the labelled images, or of all the folder's labels.
+    """
     order = np.argsort(-shares, kind="stable")
     told = [f"{class_names[i]} {shares[i]:.1%}" for i in order]
     if len(told) > 12:
         told = [*told[:3], f"… {len(told) - 6} more …", *told[-3:]]
-    return f"labelled images by class: {', '.join(told)}"
+    whose = "labelled images" if of_labelled else "taken for the pool: the folder's labels"
+    return f"{whose} by class: {', '.join(told)}"
 
 
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:

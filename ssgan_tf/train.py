@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gan_common import catalogue, cli, data, runs
 from gan_common.cli import effects, images, length
 from gan_common.errors import UserError
@@ -101,7 +103,7 @@ def train(
     if given is not None and dataset.listing is not None:
         config = resolve(dict(given), gray=dataset.image_shape[-1] == 1)
     parts = divide(dataset, config)
-    shares = label_shares(parts, dataset.num_classes)
+    shares = label_shares(parts, dataset)
     steps_per_epoch = data.steps_per_epoch(len(parts.x_unlabelled), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
     if given is not None and is_first:  # here, so that an error is the one line that is said
@@ -151,7 +153,8 @@ def train(
     if untold := data.without(parts.y_validation, dataset.class_names):
         print(f"too few images for one in validation: {untold}")
     if shares is not None:
-        print(tell_shares(shares, dataset.class_names))
+        unequal = len(set(np.bincount(parts.y_labelled))) > 1
+        print(tell_shares(shares, dataset.class_names, unequal))
     length.tell(config, len(parts.x_unlabelled), steps_per_epoch)
     if config.distribute == "none":
         choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
@@ -309,7 +312,7 @@ def trial(
         dataset.image_shape,
         dataset.num_classes,
         parts.x_unlabelled[:FIRST_BATCH],
-        label_shares(parts, dataset.num_classes),
+        label_shares(parts, dataset),
     )
     choice.choose(gan.networks, config.batch_size, say=lambda line: None)
     history = History(

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import signal
+import types
 from pathlib import Path
 
 import numpy as np
@@ -137,12 +138,17 @@ def test_unequal_classes_are_told_and_labels_divided_as_asked():
     dataset = folder_of([60, 30, 10])
     parts = parts_of.divide(dataset, resolve({"dataset": "folder:x", "labels": "15"}))
     np.testing.assert_array_equal(np.bincount(parts.y_labelled), [5, 5, 5])
-    assert parts_of.label_shares(parts, 3) is None
+    assert parts_of.label_shares(parts, dataset) is None
+    # Of a person's folder the pool's shares are known by all its labels.
+    listed = dataclasses.replace(dataset, listing=types.SimpleNamespace(began=100))
+    shares = parts_of.label_shares(parts, listed)
+    np.testing.assert_allclose(shares, [0.6, 0.3, 0.1])
+    assert parts_of.tell_shares(shares, "abc", False).startswith("taken for the pool: the folder's")
     given = {"dataset": "folder:x", "labels": "15", "label_shares": "data"}
     parts = parts_of.divide(dataset, resolve(given))
     # Validation took 6, 3 and 1; of 54, 27 and 9 one each and 12 by 53 : 26 : 8.
     np.testing.assert_array_equal(np.bincount(parts.y_labelled), [8, 5, 2])
-    shares = parts_of.label_shares(parts, 3)
+    shares = parts_of.label_shares(parts, listed)
     np.testing.assert_allclose(shares, [8 / 15, 5 / 15, 2 / 15])
     line = parts_of.tell_shares(shares, "abc")
     assert line == "labelled images by class: a 53.3%, b 33.3%, c 13.3%"
