@@ -184,7 +184,7 @@ def test_both_packages_have_the_same_files():
         "explore",
     )
     labels = ("losses", "augment", "pseudo_labels", "noise", "parts", "schedule", "sweep")
-    labels += ("calibration", "expectations", "predict", "unsure")
+    labels += ("alternatives", "calibration", "expectations", "predict", "unsure")
     for package, more in (("keras_dcgan", ("residual",)), ("ssgan_tf", labels)):
         files = {path.stem for path in (ROOT / package).glob("*.py")}
         assert files == {*names, *more}, package
