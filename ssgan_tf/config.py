@@ -339,6 +339,9 @@ def _check(config: Config, given: dict) -> None:
         )
     if config.consistency_target == "average" and not config.weight_average:
         raise UserError("--consistency_target average needs --weight_average")
+    for name in ("class_weight", "pair_weight"):  # which G's further updates do not have
+        if getattr(config, name) and config.update_ratio > 1:
+            raise UserError(f"--{name} needs --update_ratio 1, not {config.update_ratio}")
     if config.weight_average == 1:
         raise UserError("--weight_average 1: an average that never moves; choose one below 1")
     for name in ("beta_1", "beta_2"):

@@ -106,7 +106,9 @@ def test_a_third_player_learns_in_the_game_and_rests_before_it():
     )
 
 
-def test_a_baseline_has_none_of_them():
+def test_a_baseline_and_further_updates_of_g_have_none_of_them():
+    with pytest.raises(UserError, match="--pair_weight needs --update_ratio 1, not 2"):
+        resolve({"preset": "reference", "pair_weight": 0.1})
     for name in ("pull_away_weight", "class_weight", "pair_weight"):
         with pytest.raises(UserError, match=f"no --{name}"):
             resolve({"baseline": True, name: 0.1})
