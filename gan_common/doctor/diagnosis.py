@@ -479,6 +479,7 @@ class Doctor:
 
     _KEPT = ("step", "active", "diversity", "nearest", "clipped", "_told_apart",
              "_window", "_recent", "_in_a_row", "_calm")  # fmt: skip
+    _OF_A_LOOK = ("diversity", "nearest", "clipped")
 
     def state(self) -> dict:
         """All that a resumed run needs, in JSON's types."""
@@ -488,6 +489,10 @@ class Doctor:
         """Go on from a `state`."""
         for name in self._KEPT:
             value = state[name]
+            if value is None and name in self._OF_A_LOOK:
+                value = (
+                    math.nan
+                )  # JSON has no NaN: no image was looked at, as over several replicas
             setattr(self, name, value.copy() if isinstance(value, dict | list) else value)
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from gan_common import doctor
+from gan_common import doctor, files
 from gan_common.doctor import DIAGNOSES, FOLLOWS_FROM, GUESSING, Doctor, Look
 from keras_dcgan.presets import BROKEN
 
@@ -249,6 +249,18 @@ def test_a_state_that_went_through_json_goes_on_alike():
         after, _, end = told(series, 1000, pictures, resumed)
         assert before + after == whole[0]
         assert end.state() == whole[2].state()
+
+
+def test_a_state_without_a_look_goes_on_from_a_runs_file():
+    """Of several replicas no image is looked at; a run's files have null for NaN."""
+    watching = Doctor(REAL)
+    watching.observe(1, WON)
+    resumed = Doctor(REAL)
+    resumed.restore(json.loads(files.as_json(watching.state())))
+    assert all(math.isnan(value) for value in (resumed.clipped, resumed.diversity, resumed.nearest))
+    for step in range(2, 60):  # until D is too strong, and the cause is looked for
+        assert resumed.observe(step, WON) == watching.observe(step, WON)
+    assert "strong_d" in resumed.active
 
 
 def test_measures_of_pictures_by_hand():
