@@ -272,6 +272,38 @@ def fit(system: Any, given: Any, recorder: Any) -> None:
     train_together(recorder, partial(system.batches, given), step, make_strategy("none"), False)
 
 
+def trial(
+    system: Any,
+    given: Any,
+    steps: int,
+    look: Callable[[int], None] | None = None,
+    every: int = 100,
+) -> list[dict[str, float]]:
+    """Train for so many steps in memory: no folder, no checkpoint, no doctor; the numbers of each step.
+
+    Args:
+        system: of `built`.
+        given: its data.
+        steps: of the whole run, over which the learning rates fall.
+        look: called with the number of steps that are done, before the first, after the last, and in between.
+        every: how many steps lie between two looks.
+    """
+    import tensorflow as tf
+
+    rows = []
+    for done, batch in zip(range(steps), system.batches(given, 0), strict=False):
+        if look is not None and done % every == 0:
+            look(done)
+        fraction = done / steps
+        for player in system.players.values():
+            player.schedule(fraction)
+        told = system.step(batch, tf.constant(done, tf.int64), tf.constant(fraction, tf.float32))
+        rows.append({name: float(value) for name, value in told.items()})
+    if look is not None:
+        look(steps)
+    return rows
+
+
 def _watch(system: Any, given: Any, config: Any) -> Any:
     """The doctor of a training, and what --on_failure lets it do.
 

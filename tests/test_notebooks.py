@@ -1,6 +1,7 @@
 """The notebooks: in sync with their sources, shaped as promised, and each runs to the end."""
 
 import itertools
+import json
 import re
 import subprocess
 
@@ -8,7 +9,7 @@ import nbformat
 import pytest
 
 from gan_common.lessons import lesson
-from notebooks import checkpoints, execute
+from notebooks import checkpoints, execute, stored
 
 SOURCES = execute.sources()
 NAMES = [source.stem for source in SOURCES]
@@ -114,6 +115,39 @@ def test_the_quick_form_trains_in_memory_with_the_same_flags(monkeypatch):
         dataset, resolved = checkpoints.load(name)
         assert (dataset, resolved.preset) == (training.flags["dataset"], training.flags["preset"])
         assert resolved.width == 4
+
+
+def test_the_long_result_of_a_system_is_shown_beside_its_ablations_or_said_to_be_missing(
+    tmp_path, monkeypatch, capsys
+):
+    def measured(value, beside=()):
+        return {
+            "psnr": {"value": value, "deviation": 0.25, "better": "higher", "baselines": beside}
+        }
+
+    runs = {str(seed): {"seconds": 1800.0} for seed in (1, 2, 3)}
+    headline = {"measures": measured(17.25, {"mean color": 11.5}), "runs": runs}
+    ablation = {"measures": measured(16.5), "runs": {"1": runs["1"]}}
+    shown = []
+    monkeypatch.setattr(stored, "FOLDER", tmp_path)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    stored.show_application("pix2pix")
+    assert "make applications" in capsys.readouterr().out
+    assert not shown
+    table = {"rows": {"pix2pix": headline, "pix2pix: no skips": ablation}, "date": "2 May"}
+    (tmp_path / "applications.json").write_text(json.dumps(table))
+    (tmp_path / "applications_pix2pix.png").write_bytes(b"png")
+    stored.show_application("pix2pix", "srgan")
+    assert capsys.readouterr().out.startswith("srgan: no long result")
+    text, figure = shown
+    assert text.data.splitlines() == [
+        "| 3 seeds, 30 minutes each on one core, 2 May | psnr, higher |",
+        "|---|---|",
+        "| **pix2pix** | 17.2 ± 0.2 |",
+        "| mean color | 11.5 |",
+        "| *ablation, one seed:* no skips | 16.5 |",
+    ]
+    assert figure.png == b"png"
 
 
 @pytest.mark.notebook

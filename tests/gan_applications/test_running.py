@@ -1,5 +1,6 @@
 """A whole run: its files, going on to the same weights, being applied; what is mistyped or not there."""
 
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from gan_applications import (
     fidelity,
     next_frames,
     pix2pix,
+    running,
     srgan,
     stackgan,
     video,
@@ -195,3 +197,24 @@ def test_names_of_results_are_names_on_every_system_and_differ_there(tmp_path):
     assert applying.write_images(tmp_path, [(n, np.zeros((2, 2, 3), np.uint8)) for n in given]) == 7
     written = ["X", "x-2", "caf\xe9", "cafe\u0301-2", "aux_", "a_b", "con_.1"]
     assert sorted(os.listdir(tmp_path)) == sorted(f"{name}.png" for name in written)
+
+
+def test_a_trial_trains_in_memory_with_rates_that_fall():
+    class Stub:
+        def __init__(self):
+            self.shares, self.players = [], {"generator": self}
+
+        def batches(self, given, start):
+            return itertools.repeat((given,))
+
+        def schedule(self, fraction):
+            self.shares.append(fraction)
+
+        def step(self, batch, done, fraction):
+            return {"done": done, "fraction": fraction, "given": batch[0]}
+
+    stub, looked = Stub(), []
+    rows = running.trial(stub, 7, 4, looked.append, every=2)
+    assert rows == [{"done": n, "fraction": n / 4, "given": 7} for n in range(4)]
+    assert stub.shares == [0, 0.25, 0.5, 0.75]
+    assert looked == [0, 2, 4]
