@@ -293,7 +293,7 @@ assert which(False, "image", one_to_one=False) == "DiscoGAN"
 # | a drawing → a picture, a hole filled, with pairs | pix2pix | [2.2.1a](2.2.1a_pix2pix.ipynb) |
 # | one kind ↔ another, without pairs | CycleGAN | [its file](../gan_applications/cyclegan.py) |
 # | a sentence → a small, then a large image | StackGAN | [its file](../gan_applications/stackgan.py) |
-# | one kind ↔ another, where shape and place change | DiscoGAN | [its file](../gan_applications/discogan.py) |
+# | one kind ↔ another, where shape and place change | DiscoGAN | [2.2.1d](2.2.1d_discogan.ipynb) |
 # | small → four times as large | SRGAN | [2.2.1e](2.2.1e_srgan.ipynb) |
 # | a sentence → an image | text to image | [its file](../gan_applications/text_to_image.py) |
 # | noise → a video; frames → the next ones | VGAN, next frames | [video](../gan_applications/video.py), [next_frames](../gan_applications/next_frames.py) |
