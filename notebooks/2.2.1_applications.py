@@ -7,8 +7,9 @@
 # - read its loss: which part is the game, which part holds the output to its input, and which of both λ weights;
 # - choose one for a task of your own.
 #
-# It takes about 30 seconds and trains nothing. Each system has a notebook of its own, with its code, a training, and what goes wrong
-# when a part of its loss is switched off. All emoji are OpenMoji's, CC BY-SA 4.0.
+# It takes about 30 seconds and trains nothing. pix2pix (2.2.1a), DiscoGAN (2.2.1d) and SRGAN (2.2.1e) have notebooks of their own, with
+# their code, a training, and what goes wrong when a part of the loss is switched off; the others are read in their files. All emoji are
+# OpenMoji's, CC BY-SA 4.0.
 
 # %% [markdown]
 # **In which form does it run?**
