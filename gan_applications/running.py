@@ -227,7 +227,7 @@ def train(config: Any, load: Callable, make: Callable, typed: Collection[str] = 
         sample_every=length.interval(None, steps_per_epoch, LEAST_SAMPLE),
         save_every=length.interval(None, steps_per_epoch, LEAST_SAVE),
         max_minutes=config.max_minutes,
-        treatment=_watch(system, given, config),
+        treatment=watch(system, given, config),
     )
     if config.resume:
         recorder.restore()
@@ -304,7 +304,7 @@ def trial(
     return rows
 
 
-def _watch(system: Any, given: Any, config: Any) -> Any:
+def watch(system: Any, given: Any, config: Any) -> Any:
     """The doctor of a training, and what --on_failure lets it do.
 
     He looks at no images: what comes of an input is as varied as the inputs are.

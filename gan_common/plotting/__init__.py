@@ -19,12 +19,12 @@ from gan_common.plotting.charts import (
     marked_pictures,
     reliability,
 )
-from gan_common.plotting.curves import error_curves, loss_curves
+from gan_common.plotting.curves import courses, error_curves, loss_curves
 from gan_common.plotting.gifs import save_gif, spread
 from gan_common.plotting.grids import save_columns, save_grid, tile
 
 __all__ = [
-    "comparison", "comparisons", "confusion_matrix", "error_curves", "intervals", "loss_curves",
-    "marked_pictures", "reliability", "save_columns", "save_figure", "save_gif", "save_grid", "spread",
-    "tile",
+    "comparison", "comparisons", "confusion_matrix", "courses", "error_curves", "intervals",
+    "loss_curves", "marked_pictures", "reliability", "save_columns", "save_figure", "save_gif",
+    "save_grid", "spread", "tile",
 ]  # fmt: skip

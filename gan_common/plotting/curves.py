@@ -135,3 +135,50 @@ def _to_float(value: Any) -> float:
     except (TypeError, ValueError):
         return math.nan
     return number if math.isfinite(number) else math.nan
+
+
+@canvas.plain
+def courses(
+    path: str | os.PathLike,
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float, float, float]]]],
+    baseline: str,
+    title: str,
+    across: str,
+) -> None:
+    """Draws measures against a setting, a column for each thing that was tried, the baseline gray in all.
+
+    Args:
+        path: the PNG.
+        panels: name → measure, a row of panels → (setting > 0, mean, least, most), the last two as a band.
+        baseline: the name that has no column of its own.
+        title: above the figure.
+        across: what the setting is, drawn on a logarithmic axis.
+
+    Raises:
+        ValueError: without the baseline, or anything beside it.
+        UserError: if the file cannot be written.
+    """
+    names = [name for name in panels if name != baseline]
+    if baseline not in panels or not names:
+        raise ValueError(f"panels must hold {baseline!r} and more. Received: {list(panels)}")
+    measures = list(panels[baseline])
+    figure, axes = canvas.new(
+        0.9 + 1.75 * len(names), 0.9 + 1.75 * len(measures), title, len(measures), len(names),
+        sharex=True, sharey="row",
+    )  # fmt: skip
+    for number, ax in enumerate(axes):
+        measure, name = measures[number // len(names)], names[number % len(names)]
+        for shown, color in ((baseline, "0.55"), (name, "C0")):
+            course = panels[shown].get(measure, ())
+            if course:
+                settings, mean, least, most = zip(*course, strict=True)
+                ax.plot(settings, mean, "o-", color=color, markersize=3, linewidth=1.5)
+                ax.fill_between(settings, least, most, color=color, alpha=0.2, linewidth=0)
+        ax.set_xscale("log")
+        ax.set_ylim(bottom=0)
+        if number < len(names):
+            ax.set_title(name, fontsize=10)
+        if number % len(names) == 0:
+            ax.set_ylabel(measure)
+    figure.supxlabel(across, fontsize=10)
+    canvas.save(path, figure)

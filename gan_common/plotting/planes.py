@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -102,6 +102,34 @@ def surfaces(
 
 
 @canvas.plain
+def columns(
+    path: str | os.PathLike,
+    panels: Mapping[str, Mapping[str, Any]],
+    centres: np.ndarray,
+    reach: float,
+    title: str,
+) -> None:
+    """Draws points one below the other, a column for each setting.
+
+    Args:
+        path: the PNG.
+        panels: the column's name → heading → points (n, 2), each column with as many.
+        centres, reach: as for `over_training`.
+        title: above the figure.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    rows = len(next(iter(panels.values())))
+    figure, axes = _grid(rows, len(panels), 2.1, title)
+    for column, (name, found) in zip(axes.T, panels.items(), strict=True):
+        for row, (ax, (heading, points)) in enumerate(zip(column, found.items(), strict=True)):
+            _panel(ax, points, centres, reach)
+            ax.set_title(f"{name}\n{heading}" if row == 0 else heading, fontsize=9)
+    canvas.save(path, figure)
+
+
+@canvas.plain
 def frame(
     title: str,
     points: np.ndarray,
@@ -114,3 +142,79 @@ def frame(
     _panel(axes[0, 0], points, centres, reach, surface)
     axes[0, 0].set_title(title, fontsize=8)
     return canvas.pixels(figure)
+
+
+class Scene(NamedTuple):
+    """A moment of a game.
+
+    Attributes:
+        points: (n, 2), generated.
+        surface: (SIDE²,), D's logits on `lattice(reach)`.
+        places, steps: (m, 2) each: places, and where G's loss sends a sample that is there.
+    """
+
+    points: np.ndarray
+    surface: np.ndarray
+    places: np.ndarray
+    steps: np.ndarray
+
+
+@canvas.plain
+def hopping(
+    path: str | os.PathLike,
+    looks: Mapping[int, np.ndarray],
+    course: Sequence[tuple[int, int, bool]],
+    scenes: Mapping[int, Scene],
+    centres: np.ndarray,
+    reach: float,
+) -> None:
+    """Draws a collapse that goes from mode to mode: looks, the whole course, and one hop with its reason.
+
+    Args:
+        path: the PNG.
+        looks: step → points (n, 2), drawn in the first row.
+        course: (step, the mode that the samples are nearest to, whether they sit on it).
+        scenes: step → a moment of a hop, drawn in the last row.
+        centres: (modes, 2).
+        reach: panels cover [−reach, reach]².
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    heights = (1.75, 1.9, 2.35)
+    figure, parts = canvas.parts(12.0, heights, "All samples on one mode, then on another; and why")
+    for ax, (step, points) in zip(_row(parts[0], len(looks)), looks.items(), strict=True):
+        _panel(ax, points, centres, reach)
+        ax.set_title(f"step {step:,}", fontsize=9)
+    ax = parts[1].subplots()
+    canvas.frame(ax)
+    steps, places, sits = map(np.array, zip(*course, strict=True))
+    ax.scatter(steps[~sits], places[~sits] + 1, s=6, color="0.75", label="on the way")
+    ax.scatter(steps[sits], places[sits] + 1, s=12, color="C0", label="at the mode")
+    ax.set(
+        xlabel="training step", ylabel="nearest mode", yticks=range(1, len(centres) + 1),
+        xlim=(0, steps[-1]), ylim=(0.5, len(centres) + 0.5),
+    )  # fmt: skip
+    canvas.beside(ax)
+    why = "blue: where D finds a place more real than most; arrows: where G's loss sends a sample"
+    parts[2].suptitle(why, fontsize=10)
+    for ax, (step, scene) in zip(_row(parts[2], len(scenes)), scenes.items(), strict=True):
+        _scene(ax, scene, centres, reach)
+        ax.set_title(f"step {step:,}", fontsize=9)
+    canvas.save(path, figure)
+
+
+def _row(figure: Any, count: int) -> np.ndarray:
+    """Axes side by side."""
+    axes: np.ndarray = figure.subplots(1, count, squeeze=False)[0]
+    return axes
+
+
+def _scene(ax: Any, scene: Scene, centres: np.ndarray, reach: float) -> None:
+    """D's logits about their median on the plane, and the direction of G's loss at places."""
+    surface = scene.surface - np.median(scene.surface)
+    scale = np.abs(surface).max()
+    _panel(ax, scene.points, centres, reach, 0.5 + 0.5 * surface / max(scale, 1e-9))
+    length = np.linalg.norm(scene.steps, axis=1, keepdims=True)
+    arrows = scene.steps / np.maximum(length, 1e-12)
+    ax.quiver(*scene.places.T, *arrows.T, angles="xy", scale=22, width=0.006, color="0.25")

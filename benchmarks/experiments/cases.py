@@ -1,0 +1,157 @@
+"""For each remedy of mode collapse the case in which it decides: the ring without it and with it.
+
+    python -m benchmarks.experiments.cases
+
+Each case follows from what its paper says the remedy is for; its rates were chosen by `experiments.rates` on
+seeds from 31 on.  Trains both on seeds that were not looked at, 1 to 5, writes results/cases.json, and
+results/cases.png: the samples of the first seed.  A training that is in the file is not made again.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.experiments import rates, running
+from gan_common import cli, files, modes
+from gan_common.cli import flag
+from gan_common.metrics import significance
+
+POINTS = 300  # samples of the first seed that are kept for the figure
+MEASURES = ("filled", "modes", "high_quality", "kl")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A setting with an illness, and the remedy for it.
+
+    Attributes:
+        trick: the remedy, of the catalogue.
+        because: what is wrong in the setting, and why the remedy should help.
+        flags: of the setting, beside those of `rates.BASE`.
+        more: of the remedy.
+    """
+
+    trick: str
+    because: str
+    flags: Mapping[str, Any]
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+CASES: dict[str, Case] = {
+    "packing": Case("packing", "D slow", {"discriminator_lr": 1e-4}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The flags of this command."""
+
+    only: tuple[str, ...] = flag((), "cases, separated by commas (default: all)")
+    seed: int = flag(1, "of the first training of each", lower=0)
+    seeds: int = flag(5, "trainings of each case without the remedy, and with it", lower=1)
+    results: str = flag("results", "folder for the table and the figure")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command."""
+    cli.run(_main, argv)
+
+
+def _main(argv: Sequence[str]) -> None:
+    options = Options(**cli.parse(Options, argv, __doc__))
+    running.check_only(options.only, CASES)
+
+    import gan_common.quiet  # noqa: F401
+
+    path = Path(options.results) / "cases.json"
+    for name in options.only or CASES:
+        row = running.table(path, "cases")["cases"].get(name, {})
+        for part in ("without", "with"):
+            row = train(name, part, row, path, options)
+        print(f"{name}: " + told(row["without"]["runs"], row["with"]["runs"]), flush=True)
+    draw(running.table(path, "cases")["cases"], path.with_suffix(".png"))
+    print(path)
+
+
+def settings(case: Case) -> dict[str, modes.Options]:
+    """The case `without` its remedy, and `with` it."""
+    given = rates.BASE | case.flags
+    return {
+        "without": modes.resolve(given),
+        "with": modes.resolve(given | {"tricks": (case.trick,)} | case.more),
+    }
+
+
+def train(name: str, part: str, row: dict, path: Path, options: Options) -> dict:
+    """Train a part of a case with the seeds that the file lacks; each is written as it ends.
+
+    Returns:
+        The case's row of the table.
+    """
+    from gan_common.kernels import machine
+    from gan_common.modes.game import Game
+    from gan_common.modes.tasks import Points
+
+    case, setting = CASES[name], settings(CASES[name])[part]
+    described = modes.describe(setting) | {"tricks": list(setting.tricks)}
+    known = row.get(part, {})
+    runs = known.get("runs", []) if described.items() <= known.items() else []
+    game = None
+    for seed in range(options.seed, options.seed + options.seeds):
+        if seed in {run["seed"] for run in runs}:
+            continue
+        game = game or Game(setting, Points("ring"))
+        runs.append(rates.run(game, seed, setting.discriminator_lr))
+        points = known.get("points") or game.samples(POINTS).round(3).tolist()
+        known = described | modes.summary(runs) | {"points": points}
+        row = {"trick": case.trick, "because": case.because} | row | {part: known}
+        table = {
+            "command": f"python -m benchmarks.experiments.cases --seeds {options.seeds}",
+            **running.table(path, "cases"),
+            "processor": machine.description(),
+        }
+        cases = table["cases"] | {name: row}
+        table["cases"] = {each: cases[each] for each in CASES if each in cases}
+        files.write_json(path, table)
+        now = f"{runs[-1]['filled']} filled, {runs[-1]['high_quality']:.1%} good"
+        print(f"{name}, {part} it, seed {seed}: {now}", flush=True)
+    return row
+
+
+def told(without: Sequence[dict], found: Sequence[dict]) -> str:
+    """Filled modes and good samples without and with a remedy, and the differences over the seeds."""
+    parts = []
+    for measure, text, factor in (("filled", "filled", 1), ("high_quality", "% good", 100)):
+        before, after = ([factor * run[measure] for run in runs] for runs in (without, found))
+        change = significance.difference(before, after, paired=True)
+        mean = [sum(each) / len(each) for each in (before, after)]
+        parts.append(
+            f"{mean[0]:.1f} → {mean[1]:.1f} {text} ({change.low:+.1f} to {change.high:+.1f})"
+        )
+    return ", ".join(parts)
+
+
+def draw(cases: Mapping[str, Any], path: Path) -> None:
+    """The samples of the first seed, a column for each case: without the remedy above, with it below."""
+    from gan_common.modes.points import REACH
+    from gan_common.plotting import planes
+
+    columns = {
+        name: {
+            f"{'without' if part == 'without' else 'with'}: {row[part]['mean']['filled']:.1f} filled,\n"
+            f"{row[part]['mean']['high_quality']:.0%} good": row[part]["points"]
+            for part in ("without", "with")
+        }
+        for name, row in cases.items()
+        if "with" in row
+    }
+    if columns:
+        title = (
+            "One case for each remedy: without it, and with it (seed 1; numbers: mean of the seeds)"
+        )
+        planes.columns(path, columns, modes.centres("ring"), REACH["ring"], title)
+
+
+if __name__ == "__main__":
+    main()
