@@ -192,6 +192,16 @@ lesson.seen(
 )
 
 # %% [markdown]
+# **And the chapter's own picture**, all samples on one mode, then on another? That takes a G that is faster still, with thirty
+# times D's rate (`python -m benchmarks.experiments.collapse`):
+#
+# ![looks at equal distances, the mode that the samples are at over training, and one hop with D's surface](../results/collapse.png)
+#
+# Above, looks at equal distances; in the middle, the mode that the samples are nearest to; below, one hop, ten steps from one
+# look to the next. Blue is where D finds a place more real than most, arrows are where G's loss sends a sample. They all point to
+# one side, so all samples go there; D learns to doubt that place, another side turns blue, and they leave together.
+
+# %% [markdown]
 # ## The cause
 #
 # **If D is too slow, what if it were faster?** Nothing but D's rate changes; G keeps 0.001, and D has 0.0001 (as published) up

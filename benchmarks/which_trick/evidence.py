@@ -133,6 +133,7 @@ def _longest(trials: Iterable[Trial]) -> Iterator[Trial]:
 def _trials(folder: Path) -> Iterator[Trial]:
     for task in ("ring", "grid", "stacked"):
         yield from _of_modes(load(folder, f"modes_{task}"), task)
+    yield from _of_cases(load(folder, "cases"))
     yield from _of_page(load(folder, "play"))
     yield from _of_ablation(load(folder, "ablation"))
     yield from _of_doctor(load(folder, "doctor"))
@@ -204,6 +205,17 @@ def _of_modes(content: Mapping[str, Any], task: str) -> Iterator[Trial]:
                 (trick, task, name),
                 source,
             )
+
+
+def _of_cases(content: Mapping[str, Any]) -> Iterator[Trial]:
+    """Of benchmarks.experiments.cases: a case without its remedy and with it."""
+    for row in content.get("cases", {}).values():
+        if "without" in row and "with" in row:
+            without, found = (_by_seed(row[part]["runs"]) for part in ("without", "with"))
+            measures = ("filled", "high_quality")
+            ratio = row["without"]["discriminator_lr"] / row["without"]["generator_lr"]
+            names = (row["trick"], "ring", f"rate {ratio:g}")
+            yield from _paired(without, found, names, "cases.json", measures)
 
 
 # The stories of the page of the game: story → what the game beside it has more.

@@ -38,6 +38,8 @@ SETTINGS = {
         "falling rates, batches of 512, labels 0.9 and 0.1",
         "学习率递减，批大小 512，标签 0.9 和 0.1",
     ),
+    "rate 0.3": Text("D's rate 0.3 of G's, batches of 64", "D 的学习率是 G 的 0.3，批大小 64"),
+    "rate 10": Text("D's rate 10 times G's, batches of 64", "D 的学习率是 G 的 10 倍，批大小 64"),
     "cure": Text("story “collapse”", "故事“坍缩”"),
     "circling": Text("story “circling”", "故事“绕圈”"),
     "strong": Text("story “D too strong”", "故事“D 太强”"),
