@@ -17,6 +17,8 @@ from gan_common import cli, files, modes
 from gan_common.cli import flag
 from gan_common.metrics import significance
 
+# What is told: the measure, its name, how many of its units are 1.
+MEASURES = (("modes", "captured", 1), ("filled", "filled", 1), ("high_quality", "% good", 100))
 POINTS = 300  # samples of the first seed that are kept for the figure
 
 
@@ -173,9 +175,9 @@ def write(name: str, row: dict, path: Path, options: Options) -> dict:
 
 
 def told(without: Sequence[dict], found: Sequence[dict]) -> str:
-    """Filled modes and good samples without and with a remedy, and the differences over the seeds."""
+    """Captured and filled modes and good samples without and with a remedy, and the differences over the seeds."""
     parts = []
-    for measure, text, factor in (("filled", "filled", 1), ("high_quality", "% good", 100)):
+    for measure, text, factor in MEASURES:
         before, after = ([factor * run[measure] for run in runs] for runs in (without, found))
         change = significance.difference(before, after, paired=True)
         mean = [sum(each) / len(each) for each in (before, after)]
@@ -192,7 +194,7 @@ def draw(cases: Mapping[str, Any], path: Path) -> None:
 
     columns = {
         name: {
-            f"{'without' if part == 'without' else 'with'}: {row[part]['mean']['filled']:.1f} filled,\n"
+            f"{part}: {row[part]['mean']['modes']:.1f} captured,\n{row[part]['mean']['filled']:.1f} filled, "
             f"{row[part]['mean']['high_quality']:.0%} good": row[part]["points"]
             for part in ("without", "with")
         }

@@ -4,9 +4,9 @@
 
 Trains the ring with `--preset quick`, G's rate 0.001 and batches of 64 for 3,000 steps, without a remedy and
 with each; only D's rate changes, from a tenth of G's to thirty times.  Writes results/rates.json, and
-results/rates.png: filled modes and the share of good samples against the ratio, a column for each remedy, the
-plain GAN in gray.  The seeds are 31 and on, so that what is chosen by the figure can be tried on others
-(`experiments.cases`).  A training that is in the file is not made again.
+results/rates.png: captured and filled modes and the share of good samples against the ratio, a column for
+each remedy, the plain GAN in gray.  The seeds are 31 and on, so that what is chosen by the figure can be tried
+on others (`experiments.cases`).  A training that is in the file is not made again.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ REMEDIES: dict[str, dict[str, Any]] = {
     "minibatch": {"tricks": ("minibatch",)},
     "unrolled, k = 5": {"tricks": ("unrolled",)},
 }
-SHOWN = {"filled": "filled modes of 8", "high_quality": "good samples"}
+SHOWN = {"modes": "captured modes", "filled": "filled modes", "high_quality": "good samples"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -212,7 +212,7 @@ def _of_cases(content: Mapping[str, Any]) -> Iterator[Trial]:
     for row in content.get("cases", {}).values():
         if "without" in row and "with" in row:
             without, found = (_by_seed(row[part]["runs"]) for part in ("without", "with"))
-            measures = ("filled", "high_quality")
+            measures = ("modes", "filled", "high_quality")
             ratio = row["without"]["discriminator_lr"] / row["without"]["generator_lr"]
             names = (row["trick"], "ring", f"rate {ratio:g}")
             yield from _paired(without, found, names, "cases.json", measures)

@@ -175,10 +175,12 @@ def courses(
                 ax.plot(settings, mean, "o-", color=color, markersize=3, linewidth=1.5)
                 ax.fill_between(settings, least, most, color=color, alpha=0.2, linewidth=0)
         ax.set_xscale("log")
-        ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_formatter("{x:g}")
         if number < len(names):
             ax.set_title(name, fontsize=10)
         if number % len(names) == 0:
             ax.set_ylabel(measure)
+    for ax in axes[:: len(names)]:  # of each row, when all is drawn
+        ax.set_ylim(bottom=0)
     figure.supxlabel(across, fontsize=10)
     canvas.save(path, figure)

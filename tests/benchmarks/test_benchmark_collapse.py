@@ -80,11 +80,12 @@ def test_a_sweep_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 def test_a_case_is_told_with_the_interval_of_its_differences():
     def runs(*pairs):
-        return [{"filled": f, "high_quality": h} for f, h in pairs]
+        return [{"modes": f, "filled": f, "high_quality": h} for f, h in pairs]
 
     text = cases.told(runs((0, 0.1), (1, 0.0)), runs((8, 0.5), (8, 0.7)))
     # differences 8 and 7: 7.5 ± 12.7 · 0.5
-    assert text.startswith("0.5 → 8.0 filled (+1.1 to +13.9), 5.0 → 60.0 % good")
+    assert text.startswith("0.5 → 8.0 captured (+1.1 to +13.9), 0.5 → 8.0 filled (+1.1 to +13.9), ")
+    assert ", 5.0 → 60.0 % good (" in text
 
 
 def test_alarms_and_names_are_counted():
