@@ -91,6 +91,7 @@ def trainings(options: Options) -> dict[str, Callable[[], list]]:
         for failure in BROKEN:
             for precision in PRECISIONS if not options.only or kind in options.only else ():
                 flags = given | {"break_": failure, "precision": precision, "seed": options.seed}
+                flags["on_failure"] = "stop"  # what is found first is all that counts
                 name = f"--break {failure}, {kind}, {precision}"
                 made[name] = lambda f=flags: drawn(f, doctor.WITHIN)
     return made

@@ -175,7 +175,7 @@ def write(name: str, row: dict, path: Path, options: Options) -> dict:
 
 
 def told(without: Sequence[dict], found: Sequence[dict]) -> str:
-    """Captured and filled modes and good samples without and with a remedy, and the differences over the seeds."""
+    """What a case comes to without and with its remedy: the means, and the differences over the seeds."""
     parts = []
     for measure, text, factor in MEASURES:
         before, after = ([factor * run[measure] for run in runs] for runs in (without, found))
@@ -194,16 +194,16 @@ def draw(cases: Mapping[str, Any], path: Path) -> None:
 
     columns = {
         name: {
-            f"{part}: {row[part]['mean']['modes']:.1f} captured,\n{row[part]['mean']['filled']:.1f} filled, "
-            f"{row[part]['mean']['high_quality']:.0%} good": row[part]["points"]
+            f"{part}: {mean['modes']:.1f} / {mean['filled']:.1f} / {mean['high_quality']:.0%}": points
             for part in ("without", "with")
+            for mean, points in [(row[part]["mean"], row[part]["points"])]
         }
         for name, row in cases.items()
         if "with" in row
     }
     if columns:
         title = (
-            "One case for each remedy: without it, and with it (seed 1; numbers: mean of the seeds)"
+            "Seed 1 without a remedy and with it; captured / filled modes / good samples (means)"
         )
         planes.columns(path, columns, modes.centres("ring"), REACH["ring"], title)
 

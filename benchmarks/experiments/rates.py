@@ -5,8 +5,8 @@
 Trains the ring with `--preset quick`, G's rate 0.001 and batches of 64 for 3,000 steps, without a remedy and
 with each; only D's rate changes, from a tenth of G's to thirty times.  Writes results/rates.json, and
 results/rates.png: captured and filled modes and the share of good samples against the ratio, a column for
-each remedy, the plain GAN in gray.  The seeds are 31 and on, so that what is chosen by the figure can be tried
-on others (`experiments.cases`).  A training that is in the file is not made again.
+each remedy, the plain GAN in gray.  The seeds are 31 and on, so that what is chosen by the figure can be
+tried on others (`experiments.cases`).  A training that is in the file is not made again.
 """
 
 import dataclasses

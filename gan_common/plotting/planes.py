@@ -121,11 +121,11 @@ def columns(
         UserError: if the file cannot be written.
     """
     rows = len(next(iter(panels.values())))
-    figure, axes = _grid(rows, len(panels), 2.1, title)
+    figure, axes = _grid(rows, len(panels), 1.5, title)
     for column, (name, found) in zip(axes.T, panels.items(), strict=True):
         for row, (ax, (heading, points)) in enumerate(zip(column, found.items(), strict=True)):
             _panel(ax, points, centres, reach)
-            ax.set_title(f"{name}\n{heading}" if row == 0 else heading, fontsize=9)
+            ax.set_title(f"{name}\n{heading}" if row == 0 else heading, fontsize=8)
     canvas.save(path, figure)
 
 

@@ -96,6 +96,23 @@ def test_smoothed_labels_have_a_least_loss_of_their_own():
     assert told(lambda step: won, 200, watching=smoothed)[0] == [(40, "strong_d", True)]
 
 
+def test_a_d_that_g_still_answers_has_not_won():
+    # D's loss and accuracies by windows, --break strong_d on openmoji of 32 pixels, 16 filters, float32.
+    windows = [
+        (1.19, 0.96, 0.85),
+        (0.85, 0.98, 1.0),
+        (0.59, 0.98, 1.0),
+        (0.98, 0.91, 0.82),
+        (0.56, 0.98, 0.97),
+    ]
+
+    def series(step):
+        names = ("d_loss", "d_real_accuracy", "d_fake_accuracy")
+        return HEALTHY | dict(zip(names, windows[(step - 1) // 20], strict=True))
+
+    assert told(series, 100)[0] == []
+
+
 def test_where_g_does_not_need_ds_verdict_a_d_that_wins_is_no_failure():
     assert told(lambda step: WON, 200, watching=Doctor(REAL, needs_verdict=False))[0] == []
     wasserstein = Doctor(REAL, GUESSING["wasserstein"])
