@@ -476,6 +476,15 @@ lesson.seen(
 )
 
 # %% [markdown]
+# **And at other rates?** The same ring with D's rate from a tenth of G's to thirty times, gray without and blue with a remedy
+# (`python -m benchmarks.experiments.rates`: two seeds, of the last two columns one):
+#
+# ![captured and filled modes and good samples against the ratio of the rates, a column for each remedy](../results/rates.png)
+#
+# Minibatch features and unrolling help where D is slow and not where it is fast, R1 the other way round; packing and feature
+# matching capture modes nearly everywhere, which flatters: the plain GAN with the right rates fills as many or more.
+
+# %% [markdown]
 # ## What cures it
 #
 # **Told the mode:** `--preset cured` has several remedies at once: conditioning, packing, R1, equal rates that fall to 0, averaged
