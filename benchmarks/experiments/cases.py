@@ -19,7 +19,7 @@ from gan_common.metrics import significance
 
 # What is told: the measure, its name, how many of its units are 1.
 MEASURES = (("modes", "captured", 1), ("filled", "filled", 1), ("high_quality", "% good", 100))
-POINTS = 300  # samples of the first seed that are kept for the figure
+POINTS = 150  # samples of the first seed that are kept for the figure
 
 
 @dataclasses.dataclass(frozen=True)
