@@ -90,10 +90,33 @@ def _wait_for(port: int) -> None:
         time.sleep(0.05)
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        started = [int(each) for each in children]
+        for thread in Path(f"/proc/{pid}/task").iterdir():  # each thread has children of its own
+            if thread.name != str(pid):
+                started += map(int, (thread / "children").read_text().split())
+        return [pid, *(each for child in started for each in family(child))]
+    return []
+
+
+def trains(pid: int) -> bool:
+    """Whether it is a process of games."""
+    with contextlib.suppress(OSError):
+        return "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()
+    return False
+
+
 def memory(process: subprocess.Popen) -> float:
-    """MB that a process holds."""
-    text = Path(f"/proc/{process.pid}/status").read_text()
-    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+    """MB that the page's process and the games' hold, what they share counted twice."""
+    total = 0
+    for pid in family(process.pid):
+        with contextlib.suppress(OSError, IndexError):  # it has ended meanwhile
+            text = Path(f"/proc/{pid}/status").read_text()
+            total += int(text.split("VmRSS:")[1].split()[0])
+    return total / 1024
 
 
 class Reader:
@@ -199,9 +222,13 @@ def measure_session(read: Reader, process: subprocess.Popen, options: Options) -
     }
     weights = (20, 10, 30, 5, 10, 5, 15, 5)
     seen, done = [], dict.fromkeys(doings, 0)
+    most, processes = 0.0, set()
     for number in range(options.actions):
+        now = memory(process)
+        most = max(most, now)
+        processes |= set(filter(trains, family(process.pid)))
         if number % max(1, options.actions // 20) == 0:
-            seen.append(round(memory(process), 1))
+            seen.append(round(now, 1))
             print(f"  {number}/{options.actions} actions  {seen[-1]:.0f} MB", flush=True)
         name = chance.choices(list(doings), weights)[0]
         doings[name]()
@@ -216,6 +243,8 @@ def measure_session(read: Reader, process: subprocess.Popen, options: Options) -
         "actions": done,
         "seconds": round(time.perf_counter() - start, 1),
         "memory_mb": [*seen, round(memory(process), 1)],
+        "most_memory_mb": round(most, 1),
+        "processes_of_games": len(processes),
         "second_half_over_first": round(
             statistics.fmean(seen[half:]) / statistics.fmean(seen[1:half] or seen), 3
         ),

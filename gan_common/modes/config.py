@@ -7,6 +7,9 @@ from gan_common.cli import flag
 from gan_common.errors import UserError
 
 TASKS = ("ring", "grid", "stacked")
+MODERN_LOSSES = ("relativistic", "non_saturating")
+# `losses.KINDS`, which would import TensorFlow here, and that of pairs, which `--preset modern` has alone.
+LOSSES = ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge", "relativistic")
 
 # ----------------------------------------------------------------------------------------- the protocol
 
@@ -25,10 +28,7 @@ class Config:
         ("unrolled_gan", "quick", "cured", "modern"),
     )
     tricks: tuple[str, ...] = flag((), "names separated by commas; --tricks help lists them")
-    loss: str = flag(
-        None, "the two players' loss (default: non_saturating)",
-        ("non_saturating", "minimax", "least_squares", "wasserstein", "hinge", "relativistic"),
-    )  # fmt: skip
+    loss: str = flag(None, "the two players' loss (default: non_saturating)", LOSSES)
     steps: int = flag(None, "training steps (default: by preset)", lower=1)
     batch_size: int = flag(None, "samples in a step (default: by preset)", lower=2)
     latent_dim: int = flag(None, "numbers in a latent (default: by preset)", lower=2)
@@ -142,7 +142,6 @@ STACKED_MODERN = {
     "waves": 0,
 }
 
-MODERN_LOSSES = ("relativistic", "non_saturating")
 WITHOUT_LABELS = ("wasserstein", "hinge")
 
 

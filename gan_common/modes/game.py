@@ -18,6 +18,7 @@ from gan_common.kernels import optimizers
 from gan_common.modern import relativistic_loss
 from gan_common.modes import modern, nets, pictures
 from gan_common.modes.config import Config
+from gan_common.modes.seen import TOLD
 from gan_common.modes.tasks import CODE, LINES, WINDOW
 from gan_common.terms import Terms
 
@@ -28,11 +29,6 @@ REFERENCE = 64  # latents in the reference batch of virtual batch norm
 NOISY_SHARE = 0.5  # of the run, until the noise is gone
 SLOW_SHARE, SLOW_RATIO = 0.1, 5  # generator_first: of the run, and G's steps for one of D
 GENERATED_AT_ONCE = 500
-# What a step tells; these are the names by which a doctor knows them.
-TOLD = (
-    *("d_loss", "g_loss", "d_real_accuracy", "d_fake_accuracy"),
-    *("d_gradient_norm", "g_gradient_norm"),
-)
 
 
 class Game:

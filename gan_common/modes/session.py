@@ -5,7 +5,6 @@ The steps are those of the command, `python -m gan_common.modes`, bit for bit (t
 
 import collections
 import copy
-import dataclasses
 
 import numpy as np
 import tensorflow as tf
@@ -14,8 +13,9 @@ from gan_common import doctor
 from gan_common.doctor.treatment import Treatment
 from gan_common.modes.config import Options
 from gan_common.modes.curve import Curve
-from gan_common.modes.game import CALL_STEPS, GENERATED_AT_ONCE, TOLD, Game
+from gan_common.modes.game import CALL_STEPS, GENERATED_AT_ONCE, Game
 from gan_common.modes.points import REACH, SAMPLES, evenness, mode_counts
+from gan_common.modes.seen import LATELY, TOLD, Kept, Seen, State
 from gan_common.modes.tasks import Points
 from gan_common.plotting import planes
 
@@ -24,55 +24,8 @@ COUNTED = SAMPLES["ring"]
 SIDE = 40  # of the lattice that D's surface is taken on
 KEPT_EVERY = CALL_STEPS // 5  # steps from one state that is kept to the next, at first
 KEPT = 32  # states at most; then every other one goes
-LATELY = 2000  # steps over which visited modes are told
 # Losses without a logit that means "as likely real as not": only differences of logits count.
 DIFFERENCES = ("wasserstein", "relativistic")
-
-
-@dataclasses.dataclass(frozen=True)
-class Seen:
-    """A look at a session.
-
-    Attributes:
-        step: steps done.
-        samples: (n, 2) float32, generated.
-        places, pulls: (m, 2) float32 each: a batch of samples, and where G's loss sends them,
-            −m ∂loss/∂place.  Of unrolled that is against D as it will be.
-        surface: (SIDE, SIDE) in [0, 1], from below: how real D finds each place; None when D looks at whole
-            batches, so that a place alone has no value.
-        filled: (modes,), good samples of each mode, of `COUNTED`.
-        modes, high_quality: see `points.mode_coverage`.
-        least, kl: what the emptiest mode holds over its due, and KL(shares ‖ even); see `points.evenness`.
-        visited: modes that were captured within the last `LATELY` steps.
-        told: what each step told by the names of `TOLD`, see `Curve.table`; and
-        counted: likewise `modes`, `high_quality`, `least` of the looks.
-        findings: the doctor's that hold now, name → finding.
-    """
-
-    step: int
-    samples: np.ndarray
-    places: np.ndarray
-    pulls: np.ndarray
-    surface: np.ndarray | None
-    filled: np.ndarray
-    modes: int
-    high_quality: float
-    least: float
-    kl: float
-    visited: int
-    told: np.ndarray
-    counted: np.ndarray
-    findings: dict[str, doctor.Finding]
-
-
-@dataclasses.dataclass(frozen=True)
-class Kept:
-    """All that steps change, as it was after some step."""
-
-    step: int
-    arrays: list[np.ndarray]
-    watched: dict
-    lately: list[tuple[int, np.ndarray]]
 
 
 class Session:
@@ -174,13 +127,19 @@ class Session:
     def _keep(self) -> None:
         if self._kept and self._kept[-1].step >= self.step:
             return
-        step, arrays = self.game.save()
-        self._kept.append(
-            Kept(step, arrays, copy.deepcopy(self._treatment.state()), list(self._lately))
-        )
+        self._kept.append(self._now())
         if len(self._kept) > KEPT:
             self._kept = self._kept[::2]
             self._every *= 2
+
+    def _now(self) -> Kept:
+        step, arrays = self.game.save()
+        return Kept(step, arrays, copy.deepcopy(self._treatment.state()), list(self._lately))
+
+    def _bring(self, kept: Kept) -> None:
+        self.game.restore((kept.step, kept.arrays))
+        self._treatment.restore(kept.watched)
+        self._lately = collections.deque(kept.lately)
 
     @property
     def marks(self) -> list[int]:
@@ -198,12 +157,22 @@ class Session:
         while self._kept[-1].step > step:
             self._kept.pop()
         kept = self._kept[-1]
-        self.game.restore((kept.step, kept.arrays))
-        self._treatment.restore(kept.watched)
-        self._lately = collections.deque(kept.lately)
+        self._bring(kept)
         self._told.cut(kept.step)
         self._counted.cut(kept.step)
         self.advance(step - kept.step)
+
+    def state(self) -> State:
+        """All that another session of the same setting needs to go on."""
+        kept = list(self._kept)
+        return State(self.seed, self._now(), kept, self._every, self._told, self._counted)
+
+    def resume(self, state: State) -> None:
+        """Go on from the `state` of a session of the same setting, with all that it can be wound back to."""
+        self.restart(state.seed)
+        self._kept, self._every = list(state.kept), state.every
+        self._told, self._counted = copy.deepcopy((state.told, state.counted))
+        self._bring(state.now)
 
     # ----------------------------------------------------------------------------- looking
 

@@ -1,8 +1,6 @@
-"""The page: stories, switches, one or two planes; what it asks for is done by a `Table`."""
+"""The page: stories, switches, one or two planes; what it asks for is done by its seat of the `Games`."""
 
 import dataclasses
-import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,14 @@ from nicegui import app, ui
 
 from gan_common import catalogue
 from gan_common.errors import UserError, one_line
-from gan_common.losses import KINDS
 from gan_common.modes.__main__ import command
 from gan_common.pages import frame
 from gan_common.play import settings
+from gan_common.play.games import Games
+from gan_common.play.news import Picture
 from gan_common.play.panel import Panel
-from gan_common.play.settings import Setting
+from gan_common.play.settings import SPEEDS, Setting
 from gan_common.play.stories import STORIES
-from gan_common.play.table import SPEEDS, TABLES, Picture, Shelf, Table
 
 TITLE = "The game in two dimensions"
 ABOUT = (
@@ -27,23 +25,30 @@ ABOUT = (
 )
 POLL = 0.08  # seconds
 ALONE = "nothing beside it"
+TABS = 4  # that play at the same time
+DRAW_FIRST = "Draw at least one point first: click into the plane."
 
 
 class Page:
     """What one tab shows and asks for.
 
     Args:
-        shelf: of sessions, all tabs'.
+        games: all tabs'.
+
+    Attributes:
+        number: of its seat.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, games: Games) -> None:
         self.setting, self.beside = Setting(), ALONE
-        self.table = Table(shelf)
+        self._games, self._complaint = games, ""
+        self.number, self.seat = games.sit()
         self._shown = 0  # number of the picture that was sent last, and
         self._drawn = 0  # of the one that the browser has drawn
         self._missed = 0  # polls in which it had not
         self._quiet = False  # switches are being set by the program
         self._build()
+        self._set_switches()
         self._apply(run=False)
         ui.timer(POLL, self._poll)
 
@@ -81,11 +86,11 @@ class Page:
     def _build_bar(self) -> None:
         with ui.row().classes("items-center gap-2 w-full").props("role=group aria-label=Playing"):
             self.run: Any = frame.button("Run", self._toggle, data_do="run").classes("chosen")
-            frame.button("Step", lambda _: self.table.step(), data_do="step")
+            frame.button("Step", lambda _: self.seat.step(), data_do="step")
             frame.button("Back one step", self._back, data_do="back")
             frame.button("Restart", lambda _: self._apply(), data_do="restart")
             self.speed = self._select(
-                "Speed", list(SPEEDS), next(iter(SPEEDS)), self.table.pace, "w-44"
+                "Speed", list(SPEEDS), next(iter(SPEEDS)), self.seat.pace, "w-44"
             )
             self.seed = (
                 ui.number("Seed", value=1, min=0, max=10**6, precision=0, on_change=self._seeded)
@@ -95,7 +100,7 @@ class Page:
             self.fast = ui.label().classes("text-sm").props("data-told=speed")
         with ui.element("div").classes("w-full"):
             self.winding, self.wound = frame.slider(
-                "Rewind to step", 0, 1, 1, 0, lambda step: self.table.wind(int(step))
+                "Rewind to step", 0, 1, 1, 0, lambda step: self.seat.wind(int(step))
             )
         self.trouble = frame.Trouble()
 
@@ -115,9 +120,7 @@ class Page:
     def _build_choices(self) -> None:
         with ui.row().classes("items-center gap-3").props("role=group aria-label=Setting"):
             self.world = self._select("Data", settings.WORLDS, "ring", self._world)
-            self.loss = self._select(
-                "Loss", list(KINDS), "non_saturating", lambda v: self._with(loss=v)
-            )
+            self.loss = self._select("Loss", [], None, lambda v: self._with(loss=v))
             rates = {rate: f"{rate:g}" for rate in settings.RATES}
             self.g_rate = self._select(
                 "G's learning rate", rates, 1e-3, lambda v: self._with(generator_lr=v), "w-40"
@@ -126,13 +129,16 @@ class Page:
                 "D's learning rate", rates, 1e-4, lambda v: self._with(discriminator_lr=v), "w-40"
             )
             self.preset = self._select("Networks", settings.presets(), "quick", self._preset)
-            self.other = self._select(
-                "Beside it, the same seed",
-                {ALONE: ALONE, **settings.besides(self.setting)},
-                ALONE,
-                self._compare,
-                "w-72",
+            self.other = self._select("Beside it, the same seed", {}, None, self._compare, "w-72")
+        with ui.row().classes("items-center gap-3") as self.modern:
+            ui.label(
+                "These networks have the loss of pairs, R1 and R2, and take no other tricks."
+            ).classes("text-sm")
+            gammas = list(settings.NUMBERS["r1"][2])
+            self.gamma = self._select(
+                "γ of R1 and R2 at first", gammas, None, lambda v: self._with(r1=v), "w-48"
             )
+            self.r2 = ui.checkbox("R2", on_change=self._turn_r2).props("dense data-trick=r2")
         with ui.row().classes("items-center gap-2") as self.drawing:
             ui.label(
                 "Draw: click or drag in the plane, or move the square by the arrow keys and press Enter."
@@ -166,6 +172,8 @@ class Page:
         """Play another setting; one that cannot be is refused and the switches stay."""
         beside = self.beside if beside is None else beside
         try:
+            if beside not in settings.besides(setting):  # of other networks
+                beside = ALONE
             played = [setting]
             if beside != ALONE:
                 played.append(settings.beside(setting, beside))
@@ -173,12 +181,15 @@ class Page:
                 for each in played:
                     each.options()
         except UserError as error:
-            self._complain(one_line(error))
-            self._set_switches()
+            self._refuse(error)
             return
         self.setting, self.beside = setting, beside
         self._set_switches()
         self._apply(run)
+
+    def _refuse(self, error: UserError) -> None:
+        self._complain(one_line(error))
+        self._set_switches()
 
     def _apply(self, run: bool | None = None) -> None:
         self._complain("")
@@ -186,10 +197,10 @@ class Page:
         if self.beside != ALONE:
             played.append(settings.beside(self.setting, self.beside))
         if self.setting.world == "drawn" and not self.setting.points:
-            self.table.run(False)
-            self._complain("Draw at least one point first: click into the plane.")
+            self.seat.run(False)
+            self._complain(DRAW_FIRST)
             return
-        self.table.set(played, run)
+        self.seat.set(played, run)
 
     def _tell(self, name: str) -> None:
         story = STORIES[name]
@@ -201,8 +212,16 @@ class Page:
         self._change(self.setting.with_(**values))
 
     def _turn(self, name: str, event: Any) -> None:
-        if not self._quiet:
+        if self._quiet:
+            return
+        try:
             self._change(self.setting.turned(name, event.value))
+        except UserError as error:
+            self._refuse(error)
+
+    def _turn_r2(self, event: Any) -> None:
+        if not self._quiet:
+            self._with(r2=event.value)
 
     def _preset(self, name: str) -> None:
         self._change(
@@ -237,17 +256,18 @@ class Page:
         self._change(dataclasses.replace(self.setting, points=points), run=False)
 
     def _toggle(self, _: Any) -> None:
+        self._complain("")
         if self.setting.world == "drawn" and not self.setting.points:
-            self._complain("Draw at least one point first: click into the plane.")
+            self._complain(DRAW_FIRST)
             return
-        self.table.run(not self.table.running)
+        self.seat.run(not self.seat.running)
 
     def _back(self, _: Any) -> None:
-        if self.table.picture:
-            self.table.wind(self.table.picture.seen[0].step - 1)
+        if self.seat.picture:
+            self.seat.wind(self.seat.picture.seen[0].step - 1)
 
     def _complain(self, text: str) -> None:
-        self.table.message = text
+        self._complaint = text
 
     # ------------------------------------------------------------------ what is shown
 
@@ -263,16 +283,20 @@ class Page:
                 value = getattr(options, settings.NUMBERS[name][0])
                 _offer(number, value)
                 number.set_visibility(name in options.tricks)
+            others = {ALONE: ALONE, **settings.besides(setting)}
+            self.other.set_options(others, value=self.beside)
+            self.loss.set_options(list(settings.losses(setting.preset)), value=options.loss)
+            self.r2.set_value(options.r2)
             for select, value in (
-                (self.world, setting.world), (self.loss, options.loss), (self.preset, setting.preset),
+                (self.world, setting.world), (self.preset, setting.preset), (self.gamma, options.r1),
                 (self.g_rate, options.generator_lr), (self.d_rate, options.discriminator_lr),
-                (self.other, self.beside),
             ):  # fmt: skip
                 _offer(select, value)
             self.seed.set_value(setting.seed)
         finally:
             self._quiet = False
         self.drawing.set_visibility(setting.world == "drawn")
+        self.modern.set_visibility(setting.preset == settings.MODERN)
         self.panels[0].plane.props["drawing"] = setting.world == "drawn"
         self.panels[1].box.set_visibility(self.beside != ALONE)
         told = setting.world in ("ring", "grid")
@@ -286,11 +310,11 @@ class Page:
 
     def _poll(self) -> None:
         """Send what is new, unless the browser is still busy with the last picture."""
-        table = self.table
-        self.trouble.say(table.message)
-        picture = table.picture
-        self.run.told.set_text("Pause" if table.running else "Run")
-        busy = "building the graph …" if table.busy else ""
+        seat = self.seat
+        self.trouble.say(self._complaint or self._games.trouble or seat.message)
+        picture = seat.picture
+        self.run.told.set_text("Pause" if seat.running else "Run")
+        busy = "building the graph …" if seat.busy else ""
         if picture is None or picture.number == self._shown:
             self.fast.set_text(busy or self.fast.text)
             return
@@ -317,8 +341,12 @@ class Page:
         )
 
     def _title(self, setting: Setting) -> str:
-        chosen = ", ".join(name.replace("_", " ") for name in setting.tricks)
-        return f"{settings.WORLDS[setting.world]}, {chosen or 'no tricks'}, seed {setting.seed}"
+        networks = [setting.preset] if setting.preset != settings.PRESET else []
+        chosen = [name.replace("_", " ") for name in setting.tricks] or ["no tricks"]
+        if setting.fixed and not setting.tricks:
+            chosen = []
+        told = [settings.WORLDS[setting.world], *networks, *chosen, f"seed {setting.seed}"]
+        return ", ".join(told)
 
 
 def _offer(select: ui.select, value: Any) -> None:
@@ -332,31 +360,23 @@ def _offer(select: ui.select, value: Any) -> None:
     select.set_value(value)
 
 
-def build(path: str = "/") -> None:
-    """Make the page: each tab has a table of its own, which ends with it."""
-    # Each game is a graph of its own by design; TensorFlow would warn of that.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    shelf = Shelf()
-    tables: set[Table] = set()
-    threading.Thread(target=shelf.warm, args=(Setting(),), daemon=True).start()
+def build(path: str = "/", games: Games | None = None) -> Games:
+    """Make the page: each tab has a seat of its own, whose games end with it.
+
+    Args:
+        path: of the page.
+        games: of all tabs; by default in a process that is started here.
+    """
+    shared = games or Games()
 
     @ui.page(path, title=TITLE)
     def index() -> None:
-        if len(tables) >= TABLES:
+        if len(shared.seats) >= TABS:
             with frame.frame(TITLE):
-                ui.label(f"{TABLES} tabs are playing already: close one, and load this one again.")
+                ui.label(f"{TABS} tabs are playing already: close one, and load this one again.")
             return
-        page = Page(shelf)
-        tables.add(page.table)
+        page = Page(shared)
+        ui.context.client.on_delete(lambda: shared.leave(page.number))
 
-        def leave() -> None:
-            tables.discard(page.table)
-            page.table.close()
-
-        ui.context.client.on_delete(leave)
-
-    def leave_all() -> None:
-        for table in tables:
-            table.close()
-
-    app.on_shutdown(leave_all)
+    app.on_shutdown(shared.close)
+    return shared

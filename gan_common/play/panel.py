@@ -6,9 +6,9 @@ from typing import Any
 from nicegui import ui
 from nicegui.element import Element
 
-from gan_common.modes.session import Seen
-from gan_common.modes.tasks import Points
+from gan_common.modes.seen import Seen
 from gan_common.play import pictures
+from gan_common.play.news import World
 
 
 class Plane(Element, component="plane.js"):
@@ -28,7 +28,7 @@ class Panel:
     """
 
     def __init__(self, name: str, put: Callable, drawn: Callable) -> None:
-        self._data: Any = None
+        self._world: World | None = None
         self._told: dict[str, Any] = {}
         with ui.column().classes("game gap-2") as self.box:
             with ui.element("h2"):
@@ -43,12 +43,11 @@ class Panel:
             self.losses = Chart().props("label='Losses over the steps'")
             self.modes = Chart().props("label='Modes captured and good samples over the steps'")
 
-    def show(self, number: int, seen: Seen, world: tuple[Points, float], title: str) -> None:
+    def show(self, number: int, seen: Seen, world: World, title: str) -> None:
         """Draw a picture of the game."""
-        data, reach = world
-        shown = pictures.plane(seen, reach) | {"number": number}
-        if data is not self._data:
-            shown["world"], self._data = pictures.world(data, reach), data
+        shown = pictures.plane(seen, world.reach) | {"number": number}
+        if world != self._world:
+            shown["world"], self._world = pictures.world(world), world
         self.plane.run_method("draw", shown)
         self.plane.props["label"] = pictures.label(seen)
         for chart, content in zip((self.losses, self.modes), pictures.charts(seen), strict=True):

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from gan_common.doctor import DIAGNOSES, Finding
-from gan_common.modes.game import TOLD
-from gan_common.modes.session import LATELY, Seen
-from gan_common.modes.tasks import Points
+from gan_common.modes.seen import LATELY, TOLD, Seen
+from gan_common.play.news import World
 
 DOTS, REAL_DOTS, ARROWS = 400, 300, 50
 LONGEST, HALF = (
@@ -28,15 +27,15 @@ def thousandths(points: np.ndarray, reach: float) -> list[int]:
     return np.rint(np.clip(finite / reach, -3, 3) * 1000).astype(int).ravel().tolist()
 
 
-def world(data: Points, reach: float) -> dict[str, Any]:
+def world(data: World) -> dict[str, Any]:
     """The real data: centres, σ, some samples."""
-    random = np.random.default_rng(0)
-    chosen = data.centres[random.integers(data.labels, size=REAL_DOTS)]
+    random, centres = np.random.default_rng(0), np.array(data.centres)
+    chosen = centres[random.integers(len(centres), size=REAL_DOTS)]
     real = chosen + data.sigma * random.standard_normal(chosen.shape)
     return {
-        "centres": thousandths(data.centres, reach),
-        "sigma": data.sigma / reach * 1000,
-        "real": thousandths(real, reach),
+        "centres": thousandths(centres, data.reach),
+        "sigma": data.sigma / data.reach * 1000,
+        "real": thousandths(real, data.reach),
     }
 
 

@@ -7,16 +7,22 @@ import numpy as np
 
 from gan_common import catalogue, modes
 from gan_common.errors import UserError
-from gan_common.losses import KINDS
-from gan_common.modes.config import PRESETS
+from gan_common.modes.config import LOSSES, MODERN_LOSSES, PRESET_TRICKS, PRESETS
 
 WORLDS = {"ring": "ring of 8", "grid": "grid of 25", "line": "line of 7", "drawn": "drawn"}
-PRESET = "quick"
+PRESET, MODERN = "quick", "modern"
 RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 MOST_POINTS = 40
 DRAWN_SIGMA = LINE_SIGMA = 0.04
-# A switch of their own: the loss, one of `losses.KINDS`; that of pairs is the preset `modern`'s alone.
-LOSSES = ("minimax", "non_saturating")
+# Steps a second that can be asked for; None is as fast as it goes.
+SPEEDS: dict[str, float | None] = {
+    "full speed": None,
+    "100 steps a second": 100.0,
+    "10 steps a second": 10.0,
+    "1 step a second": 1.0,
+}
+# A switch of its own, not one among the tricks.
+LOSS = ("minimax", "non_saturating")
 # Of which trick a number is, and between what a page lets it be chosen.
 NUMBERS: dict[str, tuple[str, str, Sequence[float]]] = {
     "unrolled": ("unrolled_steps", "k, D's steps ahead", (1, 2, 3, 5, 8)),
@@ -29,7 +35,7 @@ NUMBERS: dict[str, tuple[str, str, Sequence[float]]] = {
 
 def tricks() -> list[str]:
     """The tricks that have a switch."""
-    return [name for name in catalogue.names(catalogue.MODES) if name not in LOSSES]
+    return [name for name in catalogue.names(catalogue.MODES) if name not in LOSS]
 
 
 def presets() -> list[str]:
@@ -63,15 +69,30 @@ class Setting:
         kept = {name: value for name, value in merged.items() if value is not None}
         return dataclasses.replace(self, values=kept)
 
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """The tricks that its networks always have."""
+        return PRESET_TRICKS.get(self.preset, ())
+
     def turned(self, trick: str, on: bool | None = None) -> "Setting":
-        """A trick on, off, or the other way."""
+        """A trick on, off, or the other way.
+
+        Raises:
+            UserError: its networks always have it.
+        """
         on = trick not in self.tricks if on is None else on
+        if trick in self.fixed and not on:
+            raise UserError(
+                f"the networks {self.preset} always have {trick}: choose other networks"
+            )
         others = tuple(name for name in self.tricks if name != trick)
         return dataclasses.replace(self, tricks=(*others, trick) if on else others)
 
     def given(self) -> dict:
         """The flags of `gan_common.modes`."""
-        idle = {flag for trick, (flag, *_) in NUMBERS.items() if trick not in self.tricks}
+        on = {*self.tricks, *self.fixed}
+        idle = {flag for trick, (flag, *_) in NUMBERS.items() if trick not in on}
+        idle = idle - {"r1"} if self.preset == MODERN else idle | {"r2"}
         told = {name: value for name, value in self.values.items() if name not in idle}
         task = self.world if self.world in modes.TASKS else "ring"
         chosen = {"tricks": self.tricks} if self.tricks else {}
@@ -102,13 +123,23 @@ class Setting:
         return repr((options, self.world, self.points if self.world == "drawn" else ()))
 
 
+def losses(preset: str) -> tuple[str, ...]:
+    """The losses that can be chosen; that of pairs is `MODERN`'s alone."""
+    return MODERN_LOSSES if preset == MODERN else LOSSES[:-1]
+
+
 def besides(setting: Setting) -> dict[str, str]:
     """What can be changed for the game beside: choice → its title."""
+    modern = setting.preset == MODERN  # which takes no tricks but its own
     chosen = {
-        name: f"{'without' if name in setting.tricks else 'with'} {name}" for name in tricks()
+        name: f"{'without' if name in setting.tricks else 'with'} {name}"
+        for name in (() if modern else tricks())
+        if name not in setting.fixed
     }
+    if modern:
+        chosen = {"r2": "without R2" if setting.values.get("r2", True) else "with R2"}
     rates = {"equal rates": "with equal rates", "other seed": "with the next seed"}
-    kinds = {f"loss {kind}": f"with the {kind} loss" for kind in KINDS}
+    kinds = {f"loss {kind}": f"with the {kind} loss" for kind in losses(setting.preset)}
     return chosen | kinds | rates
 
 
@@ -126,4 +157,6 @@ def beside(setting: Setting, choice: str) -> Setting:
         return setting.with_(discriminator_lr=1e-3, generator_lr=1e-3)
     if choice == "other seed":
         return dataclasses.replace(setting, seed=setting.seed + 1)
+    if choice == "r2":
+        return setting.with_(r2=not setting.values.get("r2", True))
     return setting.turned(choice)

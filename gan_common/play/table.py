@@ -1,7 +1,5 @@
 """A table at which one reader plays: games that train in a thread of their own, so that the page answers."""
 
-import collections
-import dataclasses
 import logging
 import queue
 import threading
@@ -9,88 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 
 from gan_common.errors import UserError, one_line
-from gan_common.modes.session import Seen, Session
-from gan_common.modes.tasks import Points
-from gan_common.play.settings import Setting
+from gan_common.modes.session import Session
+from gan_common.play.news import News, Packed, Picture, World
+from gan_common.play.settings import SPEEDS, Setting
+from gan_common.play.shelf import Shelf
 
-# Steps a second that can be asked for; None is as fast as it goes.
-SPEEDS: dict[str, float | None] = {
-    "full speed": None,
-    "100 steps a second": 100.0,
-    "10 steps a second": 10.0,
-    "1 step a second": 1.0,
-}
 LOOK_EVERY = 0.15  # seconds from one picture to the next
 TURN = 0.04  # seconds of training until the thread hears of a click
-# Sessions whose graph is kept for when their switches come back.  So many, since TensorFlow never gives
-# back the memory of a graph, 5 to 10 MB: a page would grow that builds the same ones again and again.
-PARKED = 64
-TABLES = 4  # tabs that play at the same time
-
-
-class Shelf:
-    """Sessions that nobody plays, with their graphs: building one takes up to seconds."""
-
-    def __init__(self, places: int = PARKED) -> None:
-        self._parked: collections.OrderedDict[str, list[Session]] = collections.OrderedDict()
-        self._places, self._lock = places, threading.Lock()
-
-    def take(self, setting: Setting) -> Session:
-        """A session of the setting, at its start.
-
-        Raises:
-            UserError: for a setting that cannot be played.
-        """
-        options, key = setting.options(), setting.key()
-        with self._lock:  # TensorFlow builds graphs in one thread at a time
-            same = self._parked.get(key)
-            if same:
-                session = same.pop()
-                if not same:
-                    del self._parked[key]
-                session.restart(setting.seed)
-                return session
-            made = setting.centres()
-            session = Session(options, Points(setting.world, *made) if made else None)
-            session.advance(1)
-            session.seen()
-            session.restart(setting.seed)
-            return session
-
-    def warm(self, setting: Setting) -> None:
-        """Build a session before somebody asks for it."""
-        self.park(setting, self.take(setting))
-
-    def park(self, setting: Setting, session: Session) -> None:
-        """Keep a session for later; of too many those go whose setting came longest ago."""
-        with self._lock:
-            session.restart(session.seed)  # lets go of the states that it kept
-            self._parked.setdefault(setting.key(), []).append(session)
-            self._parked.move_to_end(setting.key())
-            while sum(map(len, self._parked.values())) > self._places:
-                self._parked.popitem(last=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """What the page shows at a moment.
-
-    Attributes:
-        number: rises with each picture.
-        settings, seen: of each game.
-        worlds: of each game the data, and how far the plane reaches.
-        running: whether it trains.
-        reached: the furthest step there is to wind to.
-        speed: steps a second of late, of each game.
-    """
-
-    number: int
-    settings: tuple[Setting, ...]
-    seen: tuple[Seen, ...]
-    worlds: tuple[tuple[Points, float], ...]
-    running: bool
-    reached: int
-    speed: float
 
 
 class Table:
@@ -98,19 +21,28 @@ class Table:
 
     Args:
         shelf: of the sessions.
+        hear: is given what has changed, in the table's thread.
+        packed: of a table that is played on.
 
     Attributes:
         picture: the latest; None before the first.
-        message: what went wrong, or is being done, in a line; else empty.
+        message: what went wrong, or came to an end, in a line; else empty.
         busy: whether something that was asked for is not done yet.
         steps: done since the table was opened.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        hear: Callable[[News], None] = lambda _: None,
+        packed: Packed | None = None,
+    ) -> None:
         self.picture: Picture | None = None
         self.message = ""
         self.steps = 0
-        self._shelf = shelf
+        self._shelf, self._hear = shelf, hear
+        self._told, self._shown = (0, False, ""), self.picture
+        self._number = packed.number if packed else 0
         self._games: list[tuple[Setting, Session]] = []
         self._running, self._pace, self._reached = False, None, 0
         self._chunk, self._speed, self._counted = 1, 0.0, (time.perf_counter(), 0)
@@ -119,8 +51,10 @@ class Table:
         self._target: int | None = None
         self._wanted: tuple[tuple[Setting, ...], bool | None] | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._asked = self._done = 0  # jobs; each is counted by one thread
-        self._thread = threading.Thread(target=self._work, name="play", daemon=True)
+        # Jobs; each number is counted by one thread.
+        self._asked = self._done = packed.done if packed else 0
+        self._leaving, self._packed = False, packed
+        self._thread = threading.Thread(target=self._work, args=(packed,), name="play", daemon=True)
         self._thread.start()
 
     @property
@@ -167,6 +101,14 @@ class Table:
         self._running = False
         self._jobs.put(None)
 
+    def leave(self) -> Packed:
+        """Do what was asked for, then stop; all that another table needs to play on."""
+        self._leaving, self._packed = True, None
+        self._jobs.put(None)
+        self._thread.join()
+        assert self._packed is not None
+        return self._packed
+
     def join(self, timeout: float = 10.0) -> bool:
         """Wait for the thread of a closed table; whether it has ended."""
         self._thread.join(timeout)
@@ -178,20 +120,56 @@ class Table:
         self._asked += 1
         self._jobs.put(job)
 
-    def _work(self) -> None:
-        rest = None
+    def _work(self, packed: Packed | None) -> None:
+        if packed is not None:
+            self._guarded(lambda: self._unpack(packed))
+            self._tell()
+        rest = 0 if self._running else None
         while True:
             try:
                 job = self._jobs.get(timeout=rest) if rest != 0 else self._jobs.get_nowait()
             except queue.Empty:
                 rest = self._guarded(self._go_on)
+                self._tell()
                 continue
             if job is None:
                 break
             self._guarded(job)
             self._done += 1
             rest = 0 if self._running else None
+            self._tell()
+        if self._leaving:
+            self._packed = self._pack()
         self._clear()
+
+    def _tell(self) -> None:
+        told = (self._done, self._running, self.message)
+        picture = None if self.picture is self._shown else self.picture
+        if picture or told != self._told:
+            self._told, self._shown = told, self.picture
+            self._hear(News(*told, picture))
+
+    def _pack(self) -> Packed:
+        games = tuple((setting, session.state()) for setting, session in self._games)
+        return Packed(
+            games,
+            self._running,
+            self._pace,
+            self._reached,
+            self._number,
+            self._done,
+            self.message,
+        )
+
+    def _unpack(self, packed: Packed) -> None:
+        for setting, state in packed.games:
+            session = self._shelf.take(setting)
+            session.resume(state)
+            self._games.append((setting, session))
+        self._running, self._pace = packed.running, packed.pace
+        self._reached, self.message = packed.reached, packed.message
+        if self._games:
+            self._look()
 
     def _clear(self) -> None:
         while self._games:
@@ -295,12 +273,18 @@ class Table:
         if now - since > 0.5:
             self._speed, self._counted = (self.steps - done) / (now - since), (now, self.steps)
         self._looked = now
+        self._number += 1
         self.picture = Picture(
-            number=self.picture.number + 1 if self.picture else 1,
+            number=self._number,
             settings=tuple(setting for setting, _ in self._games),
             seen=tuple(session.seen() for session in self._sessions),
-            worlds=tuple((session.data, session.reach) for session in self._sessions),
+            worlds=tuple(map(_world, self._sessions)),
             running=running,
             reached=self._reached,
             speed=self._speed if running else 0.0,
         )
+
+
+def _world(session: Session) -> World:
+    centres = tuple(map(tuple, session.data.centres.tolist()))
+    return World(centres, session.data.sigma, session.reach)

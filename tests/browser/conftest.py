@@ -73,9 +73,18 @@ def free_port():
 @pytest.fixture(scope="session")
 def site(browser):
     pytest.importorskip("nicegui", reason="NiceGUI is not installed")
-    served = Site()
-    yield served
-    served.close()
+    asked, find = [], socket.getaddrinfo
+
+    def noted(host, *given, **named):
+        asked.append(host)
+        return find(host, *given, **named)
+
+    with pytest.MonkeyPatch.context() as patch:  # the server looks up no names but its own, either
+        patch.setattr(socket, "getaddrinfo", noted)
+        served = Site()
+        yield served
+        served.close()
+    assert set(asked) <= {"127.0.0.1", "localhost", None}
 
 
 class Visit:
@@ -86,6 +95,7 @@ class Visit:
         self.page = self.context.new_page()
         self.page.set_default_timeout(20_000)  # two cores may have much else to do
         self.wrong = []
+        self._devices = None  # opened when they are asked for
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         self.page.on("request", self._request)
@@ -98,6 +108,31 @@ class Visit:
         own = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")
         if not request.url.startswith(own):
             self.wrong.append(f"requested from outside: {request.url}")
+
+    def _input(self, kind, **given):
+        """What a screen or a file manager would send; Playwright has no call for these."""
+        if self._devices is None:
+            self._devices = self.context.new_cdp_session(self.page)
+        self._devices.send(f"Input.dispatch{kind}Event", given)
+
+    def touch(self, target, *places):
+        """Move a finger over shares (x, y) of an element's box."""
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        for number, (x, y) in enumerate(places):
+            at = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+            kind = "touchMove" if number else "touchStart"
+            self._input("Touch", type=kind, touchPoints=[at])
+        self._input("Touch", type="touchEnd", touchPoints=[])
+
+    def drop(self, target, path):
+        """Drag a file from outside of the browser onto an element."""
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._input("Drag", type=kind, data=data, **at)
 
     def check_accessible(self):
         """No finding of axe-core: contrast, names, roles, landmarks."""

@@ -109,7 +109,9 @@ def gray(images):
     return pytest.approx(float(images.mean()), abs=0.06)
 
 
-def test_a_generator_is_explored(pages, visit, cgan, small_data):
+def test_a_generator_is_explored(pages, visit, cgan, small_data, tmp_path):
+    from gan_common import sampling
+    from gan_common.pages import frame
     from gan_common.pages import latents as latents_of
     from gan_common.sampling import draw
 
@@ -137,11 +139,27 @@ def test_a_generator_is_explored(pages, visit, cgan, small_data):
     assert told(page, f"class 3, mean gray {images[3].mean():.1f}")
     assert slider.input_value() == "0"
 
-    # The same latent, of another class.
+    # The same latent, of another class; and latents nearer to the middle.
     page.get_by_role("button", name="7", exact=True).click()
     page.get_by_role("button", name="picture 5 of class 7").wait_for()
     expected = cgan.pictures(latents[3:4], np.array([7]))
     assert told(page, "class 7") == [gray(expected)]
+    page.get_by_role("slider", name="Truncation").focus()
+    page.keyboard.press("Home")
+    typical = sampling.joined(sampling.batches(cgan, 24, 0, 7, 0.2)).images[5]
+    address = frame.data_url(frame.png(typical))
+    page.wait_for_function(
+        "(address) => [...document.images].some((image) => image.src == address)", arg=address
+    )
+    page.keyboard.press("End")
+
+    # A picture of one's own is dropped, and found among those of the class.
+    Image.fromarray(images[7][..., 0]).save(tmp_path / "own.png")
+    visit.drop(page.get_by_text("A picture of your own"), tmp_path / "own.png")
+    found = page.get_by_role("status").filter(has_text="pinned: ")
+    found.wait_for()
+    visit.shot("projected")
+    page.get_by_role("status").filter(has_text="class 7, mean").wait_for()
     page.get_by_role("button", name="all", exact=True).click()
     page.get_by_role("button", name="picture 5 of class 5").wait_for()
 
@@ -155,12 +173,13 @@ def test_a_generator_is_explored(pages, visit, cgan, small_data):
     page.keyboard.press("End")
     page.get_by_alt_text("picture 24 of 24").wait_for()
 
-    # A − B + C: with B as C it is A.
-    page.get_by_role("button", name="picture 4 of").drag_to(page.get_by_label("Field A"))
-    page.get_by_label("Field A: filled").wait_for()
-    for field in "BC":
-        page.get_by_label(f"Field {field}").focus()
-        page.keyboard.press("Enter")
+    # A − B + C: with B as C it is A; the last by the keyboard, which takes the pinned one.
+    for field, number in (("A", 4), ("B", 2)):
+        source = page.get_by_role("button", name=f"picture {number} of")
+        source.drag_to(page.get_by_label(f"Field {field}"))
+        page.get_by_label(f"Field {field}: filled").wait_for()
+    page.get_by_label("Field C").focus()
+    page.keyboard.press("Enter")
     assert told(page, "sum") == [gray(images[4])]
 
     # What is downloaded is what is seen.
@@ -202,8 +221,19 @@ def test_a_classifier_is_asked(pages, visit, parts, run, small_data, tmp_path):
         page.locator(f'[data-told="{name}"]').get_by_text(f"{share:.1%}", exact=True).wait_for()
     page.get_by_alt_text("a labelled picture of class").first.wait_for()
 
-    # Drawn with the mouse: a stroke from the upper left corner comes to the middle.
-    field = page.get_by_label("A field to draw in").bounding_box()
+    # Drawn with a finger, then with the mouse: a stroke from the upper left corner comes to the middle.
+    canvas = page.get_by_label("A field to draw in")
+    told_now = page.get_by_role("status").first
+    before = told_now.inner_text()
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Draw something.").wait_for()
+    visit.touch(canvas, (0.5, 0.2), (0.5, 0.5), (0.5, 0.8))
+    page.get_by_role("status").filter(has_text="sure").wait_for()
+    assert told_now.inner_text() != before
+    assert canvas.evaluate("c => c.getContext('2d').getImageData(140, 140, 1, 1).data[0]") == 255
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Draw something.").wait_for()
+    field = canvas.bounding_box()
     page.mouse.move(field["x"] + 30, field["y"] + 30)
     page.mouse.down()
     page.mouse.move(field["x"] + 30, field["y"] + 150, steps=3)
@@ -217,15 +247,15 @@ def test_a_classifier_is_asked(pages, visit, parts, run, small_data, tmp_path):
 
     # What is no picture, and a picture of 100 megapixels.
     (tmp_path / "letter.png").write_text("Dear reader")
-    choose.set_input_files(tmp_path / "letter.png")
+    visit.drop(canvas, tmp_path / "letter.png")
     page.get_by_role("alert").get_by_text("'letter.png': not an image").wait_for()
     Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
-    choose.set_input_files(tmp_path / "huge.png")
+    visit.drop(canvas, tmp_path / "huge.png")
     page.get_by_role("alert").get_by_text("'huge.png': more than 89 million pixels").wait_for()
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("Draw something.").wait_for()
-    choose.set_input_files(tmp_path / "digit.png")
-    page.get_by_role("status").filter(has_text="sure").wait_for()
+    visit.drop(canvas, tmp_path / "digit.png")
+    page.locator('[data-told="3"]').get_by_text(f"{classes[0, 3]:.1%}", exact=True).wait_for()
     visit.check_accessible()
     visit.check_widths()
     visit.shot("classifier")

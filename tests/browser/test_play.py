@@ -1,7 +1,10 @@
 """The page of the game in two dimensions: its stories, its switches, and what closing it ends."""
 
+import os
 import re
-import threading
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,18 +14,19 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def played(site):
+def games(site):
     from gan_common.play import page
 
-    page.build("/play")
-    return f"{site.url}/play"
+    playing = page.build("/play")
+    yield playing
+    playing.close()
 
 
 @pytest.fixture
-def tab(played, visit):
+def tab(site, games, visit):
     page = visit.page
     page.set_default_timeout(120_000)  # a graph is built, on a machine that may be busy
-    page.goto(played)
+    page.goto(f"{site.url}/play")
     page.locator("[data-told='Step']").first.wait_for()
     return page
 
@@ -79,7 +83,12 @@ def test_stories_are_to_be_seen(tab, visit):
     visit.check_widths()
 
 
-def test_steps_rewinding_switches_and_drawing(tab):
+def choose(page, select, option):
+    page.get_by_role("combobox", name=select).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_steps_rewinding_switches_and_drawing(tab, visit):
     for _ in range(3):
         tab.locator("[data-do=step]").click()
     wait(tab, lambda: number(tab, "Step") == 3)
@@ -99,13 +108,33 @@ def test_steps_rewinding_switches_and_drawing(tab):
     tab.get_by_role("checkbox", name="unrolled").click()
     tab.get_by_role("alert").get_by_text("leave one of them out").wait_for()
     assert not tab.get_by_role("checkbox", name="unrolled").is_checked()
+    # A number of a trick, and another setting beside it.
+    tab.get_by_role("checkbox", name="fake smoothing").click()
+    choose(tab, "β, generated data's label", "0.3")
+    tab.get_by_text("--beta 0.3").wait_for()
+    choose(tab, "Beside it, the same seed", "with generator_first")
+    wait(tab, lambda: number(tab, "Step", 1) == 0)
+    choose(tab, "Speed", "10 steps a second")
+    tab.locator("[data-do=run]").click()
+    wait(tab, lambda: number(tab, "Step", 1) >= 4)
+    assert number(tab, "Step", 1) <= 40
+    # Networks of the loss of pairs, R1 and R2, which take no other tricks.
+    choose(tab, "Networks", "modern")
+    tab.get_by_role("checkbox", name="R2").click()
+    tab.get_by_text("--preset modern --r2 False").wait_for()
+    tab.get_by_role("checkbox", name="unrolled").click()
+    tab.get_by_role("alert").get_by_text("modern takes none but its own").wait_for()
+    wait(tab, lambda: "modern" in tab.locator(".game h2").first.inner_text())
+    after(tab, 2)
+    visit.shot("play_modern")
+    choose(tab, "Networks", "quick")
     # A world that is drawn: nothing to play until there are points, by mouse or by keyboard.
-    tab.get_by_role("combobox", name="Data").click()
-    tab.get_by_role("option", name="drawn").click()
+    choose(tab, "Data", "drawn")
     tab.locator("[data-do=run]").click()
     tab.get_by_role("alert").get_by_text("Draw at least one point").wait_for()
     tab.locator(".plane").first.click(position={"x": 100, "y": 100})
     wait(tab, lambda: told(tab, "Modes captured").endswith("of 1"))
+    tab.locator(".plane").first.focus()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Enter")
     wait(tab, lambda: told(tab, "Modes captured").endswith("of 2"))
@@ -113,11 +142,29 @@ def test_steps_rewinding_switches_and_drawing(tab):
     after(tab, 5)
 
 
-def test_a_closed_tab_ends_its_training(tab, visit):
+def test_a_fresh_process_takes_over_and_one_that_dies_is_told_of(tab, visit, games):
+    """What TensorFlow has taken is given back; the page goes on where it was."""
     tab.locator("[data-do=run]").click()
     after(tab, 5)
+    first, steps = games.pid, number(tab, "Step")
+    games.renew()
+    wait(tab, lambda: games.pid != first)
+    step = number(tab, "Step")
+    assert step >= steps
+    after(tab, step + 5)
+    assert tab.locator(".trouble").text_content() == ""
+    os.kill(games.pid, signal.SIGKILL)
+    tab.get_by_role("alert").get_by_text("ended unexpectedly").wait_for()
+    tab.get_by_text("paused").wait_for()
+    wait(tab, lambda: number(tab, "Step") == 0)
     visit.context.close()
     end = time.monotonic() + 10
-    while any(thread.name == "play" for thread in threading.enumerate()):
+    while games.seats:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_the_page_itself_needs_no_tensorflow():
+    code = "import sys; import gan_common.play.page; print('tensorflow' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

@@ -5,12 +5,13 @@ import pytest
 import tensorflow as tf
 
 from gan_common import losses, modes
-from gan_common.modes import game, play
+from gan_common.modes import game, modern, play
 from gan_common.modes.curve import Curve
 from gan_common.modes.game import TOLD, Game
 from gan_common.modes.points import mode_counts
 from gan_common.modes.session import COUNTED, SIDE, Session
 from gan_common.modes.tasks import Points
+from gan_common.plotting import planes
 
 SMALL = {"preset": "quick", "batch_size": 8, "latent_dim": 4, "steps": 52, "seed": 3}
 TRICKY = ("packing", "historical_averaging", "instance_noise", "replay", "weight_average")
@@ -161,16 +162,57 @@ def test_a_curve_stays_short_and_its_means_are_right():
     assert TOLD[0] == "d_loss"
 
 
-def test_the_pull_of_pairs_is_that_of_the_training():
-    """`--preset modern` has a loss of pairs, and its own step; a page shows its pull, too."""
+def by_hand(net, unit, flat, samples):
+    """Logits (n,) of a D of `--preset modern`, and their slopes by what D sees (n, 2): NumPy, chain rule."""
+    parts = np.split(np.asarray(flat, np.float64), np.cumsum([np.prod(s) for s in net.shapes])[:-1])
+    weights = [part.reshape(shape) for part, shape in zip(parts, net.shapes, strict=True)]
+    frequencies = net.frequencies.numpy().astype(np.float64)
+    x = np.asarray(samples, np.float64) / unit
+    angles = x @ frequencies
+    h, slopes = np.concatenate([x, np.sin(angles), np.cos(angles)], axis=1), []
+    for kernel, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        h = h @ kernel + bias
+        slopes.append(np.where(h > 0, 1.0, 0.2))
+        h = h * slopes[-1]
+    back = np.repeat(weights[-2].T, len(x), axis=0)
+    for kernel, slope in zip(weights[-4::-2], slopes[::-1], strict=True):
+        back = back * slope @ kernel.T
+    of_x, of_sin, of_cos = np.split(back, [2, 2 + frequencies.shape[1]], axis=1)
+    slope = of_x + (of_sin * np.cos(angles) - of_cos * np.sin(angles)) @ frequencies.T
+    return (h @ weights[-2] + weights[-1])[:, 0], slope
+
+
+def test_the_game_of_pairs_is_shown_as_it_is_computed_by_hand():
+    """`--preset modern`, relativistic with R1 and R2: the pulls, D's surface, and D's gradient."""
     session = Session(modes.resolve({"preset": "modern", "batch_size": 8, "codes": 4, "waves": 2}))
+    played, gamma = session.game, 0.3
+    played.d.assign(3.0 * played.d)
+    net, unit, d = played.discriminator, played.unit, played.d.numpy().astype(np.float64)
     seen = session.seen()
-    fake = tf.constant(seen.places)
     real, _ = session.data.draw(
         8, lambda stream: tf.constant([session.seed + 1_000_000_007, stream], tf.int64)
     )
-    with tf.GradientTape() as tape:
-        tape.watch(fake)
-        verdicts = [session.game.judge(session.game.d, of, None)[0] for of in (real, fake)]
-        loss = tf.reduce_mean(tf.nn.softplus(verdicts[0] - verdicts[1]))
-    np.testing.assert_allclose(seen.pulls, -8 * tape.gradient(loss, fake), rtol=1e-4, atol=1e-7)
+    on_real, _ = by_hand(net, unit, d, real)
+    on_fake, slope = by_hand(net, unit, d, seen.places)
+    # −∂/∂place of softplus(real − fake), whose mean G minimizes, is σ(real − fake) times D's slope.
+    pulls = slope / (unit * (1 + np.exp(on_fake - on_real)))[:, None]
+    np.testing.assert_allclose(seen.pulls, pulls, rtol=1e-3, atol=1e-6)
+    assert np.abs(pulls).max() > 0.01
+
+    # Of pairs no logit means "as likely real as not": the surface is about the mean of what is shown.
+    known = np.concatenate([on_fake, by_hand(net, unit, d, session.data.centres)[0]])
+    lattice = by_hand(net, unit, d, planes.lattice(session.reach, SIDE))[0]
+    surface = 1 / (1 + np.exp(-(lattice - known.mean()) / known.std()))
+    np.testing.assert_allclose(seen.surface, surface.reshape(SIDE, SIDE), atol=1e-4)
+
+    def loss(flat):
+        (r, r_slope), (f, f_slope) = (by_hand(net, unit, flat, of) for of in (real, seen.places))
+        punished = (r_slope**2).sum(axis=1).mean() + (f_slope**2).sum(axis=1).mean()
+        return np.logaddexp(0, f - r).mean() + gamma / 2 * punished
+
+    z = played.latents(tf.constant(0))[0][:8]
+    _, gradient, told = modern.gradients(played, real, z, gamma)
+    assert float(told["d_loss"]) == pytest.approx(np.logaddexp(0, on_fake - on_real).mean(), 1e-4)
+    along = np.random.default_rng(0).normal(size=d.size)
+    slope = (loss(d + 1e-6 * along) - loss(d - 1e-6 * along)) / 2e-6
+    assert float(gradient.numpy() @ along) == pytest.approx(slope, rel=1e-3)

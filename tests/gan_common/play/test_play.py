@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 import time
 
 import numpy as np
@@ -11,8 +12,9 @@ from gan_common import modes
 from gan_common.errors import UserError
 from gan_common.losses import KINDS
 from gan_common.play import __main__ as command
-from gan_common.play import pictures, settings, table
+from gan_common.play import games, pictures, process, settings, table
 from gan_common.play.settings import Setting
+from gan_common.play.shelf import Shelf
 from gan_common.play.stories import STORIES
 
 TINY = Setting(values={"batch_size": 8, "latent_dim": 4, "steps": 60})
@@ -61,6 +63,21 @@ def test_what_stands_beside_differs_in_one_thing():
     assert settings.beside(setting, "loss hinge").options().loss == "hinge"
     with pytest.raises(UserError, match="no choice"):
         settings.beside(setting, "nonsense")
+    assert settings.losses("quick") == ("non_saturating", "minimax", *KINDS[2:])
+
+
+def test_networks_that_have_tricks_of_their_own():
+    cured, modern = Setting(preset="cured"), Setting(preset="modern")
+    assert cured.with_(r1=0.3).options().r1 == 0.3  # R1 is on, so that its number holds
+    with pytest.raises(UserError, match="cured always have packing"):
+        cured.turned("packing", False)
+    assert "packing" not in settings.besides(cured)
+    for choice in settings.besides(modern):
+        settings.beside(modern, choice).options()
+    without = settings.beside(modern.with_(r1=0.3), "r2")
+    assert (without.options().r2, without.options().r1) == (False, 0.3)
+    assert without.options().loss == "relativistic"
+    assert "r2" not in dataclasses.replace(without, preset="quick").given()
 
 
 def test_stories_are_settings_that_exist():
@@ -87,7 +104,7 @@ def test_worlds():
 
 @pytest.fixture(scope="module")
 def shelf():
-    return table.Shelf(places=2)
+    return Shelf()
 
 
 @pytest.fixture
@@ -101,7 +118,7 @@ def playing(shelf):
 def wait(played, until, seconds=60):
     end = time.monotonic() + seconds
     while not until():
-        assert time.monotonic() < end, played.message
+        assert time.monotonic() < end, vars(played)
         time.sleep(0.005)
 
 
@@ -178,16 +195,110 @@ def test_a_number_that_is_not_finite_pauses_it(playing):
     assert "not finite" in pictures.verdict(seen.findings)
 
 
-def test_a_shelf_keeps_graphs_but_few(shelf):
+def test_a_shelf_builds_a_graph_once(shelf):
     first = shelf.take(TINY)
     first.advance(3)
     shelf.park(TINY, first)
     assert (first.step, first.marks) == (0, [0])
+    built = shelf.built
     again = shelf.take(dataclasses.replace(TINY, seed=7))
     assert again is first
-    assert again.seed == 7
+    assert (again.seed, shelf.built) == (7, built)
     shelf.park(TINY, again)
-    assert sum(map(len, shelf._parked.values())) <= 2
+
+
+# ------------------------------------------------------------------------------- from process to process
+
+
+class Beside(games.Player):
+    """A thread in place of a process."""
+
+    def start(self, theirs, most):
+        threading.Thread(target=process.serve, args=(theirs, most), daemon=True).start()
+
+
+@pytest.fixture
+def two(shelf, monkeypatch):
+    """The games of a page, whose processes share a shelf, and those that were started."""
+    monkeypatch.setattr(process, "new_shelf", lambda: shelf)
+    started = []
+
+    def start(hear, most):
+        started.append(Beside(hear, most))
+        return started[-1]
+
+    opened = games.Games(start, most=10**6)
+    yield opened, started
+    opened.close()
+
+
+def settled(seat):
+    wait(seat, lambda: not seat.busy)
+
+
+def test_games_move_to_another_process_and_go_on_there(two):
+    opened, started = two
+    _, seat = opened.sit()
+    seat.set([TINY])
+    for steps in (7, 12):
+        seat.step(steps)
+    settled(seat)
+    there = seat.picture
+    seat.step(9)
+    seat.wind(7)
+    settled(seat)
+    early = seat.picture
+    seat.wind(19)
+    settled(seat)
+    opened.renew()
+    wait(seat, lambda: started[-1] is not started[0] and opened._player is started[-1])
+    wait(seat, lambda: seat.picture.number > there.number + 3)
+    assert_alike(seat.picture, there)
+    seat.wind(7)  # what it can be wound back to has come with it
+    settled(seat)
+    assert_alike(seat.picture, early)
+    seat.run(True)
+    wait(seat, lambda: seat.picture.seen[0].step == 60)
+    number, other = opened.sit()
+    other.set([Setting("drawn")])
+    wait(other, lambda: "at least one point" in other.message)
+    seat.set([TINY], run=True)
+    for each in (1, number):  # a closed tab ends its training
+        opened.leave(each)
+    assert not opened.seats
+    wait(other, lambda: not any(thread.name == "play" for thread in threading.enumerate()))
+
+
+def assert_alike(one, other):
+    assert one.settings == other.settings
+    for a, b in zip(one.seen, other.seen, strict=True):
+        assert (a.step, a.findings) == (b.step, b.findings)
+        for name in ("samples", "pulls", "surface", "told", "counted"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+
+
+def test_a_process_that_ends_is_told_of_and_another_one_begins(two):
+    opened, started = two
+    _, seat = opened.sit()
+    seat.set([TINY])
+    seat.step(3)
+    settled(seat)
+    started[0].send("end")
+    wait(seat, lambda: len(started) == 2 and not seat.busy and seat.picture.seen[0].step == 0)
+    seat.step(2)
+    settled(seat)
+    assert seat.picture.seen[0].step == 2
+
+
+def test_a_process_that_does_not_begin_is_told_of():
+    class Dead(games.Player):
+        def start(self, theirs, most):
+            theirs.close()
+
+    opened = games.Games(Dead)
+    wait(opened, lambda: opened.trouble)
+    assert "does not start" in opened.trouble
+    opened.sit()[1].set([TINY])
 
 
 # ------------------------------------------------------------------------------------------ the command
