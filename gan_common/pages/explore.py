@@ -13,6 +13,9 @@ from gan_common.pages import serve
 from gan_common.runs.run import Run
 
 TITLE = "A run, to explore"
+NOT_YET = (
+    "There is no checkpoint yet: what it draws can be explored when this is started again later."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +73,8 @@ def command(
     except UserError as error:  # no checkpoint yet, of a training that runs
         if training.holder(run.folder) is None:
             raise
-        parts, trouble = Parts(), one_line(error)
+        none = not any((run.folder / "checkpoints").glob("*"))
+        parts, trouble = Parts(), NOT_YET if none else one_line(error)
     folder = Path(options.labelled or f"{run.folder}-labelled")
     serve.serve(
         lambda: build(run, moved, parts, folder, trouble),

@@ -35,6 +35,7 @@ button:disabled { cursor: default; }
 .plain:hover:enabled { background: #e8eefc; }
 .plain:disabled { color: #5f5f5f; background: #eeeeec; }
 .plain[aria-pressed=true], .chosen { background: #1d4ed8; color: white; border-color: #1d4ed8; }
+.plain[aria-pressed=true]:hover:enabled, .chosen.plain:hover:enabled { background: #1e40af; }
 .plain:focus-visible, a:focus-visible, input:focus-visible, canvas:focus-visible, summary:focus-visible
   { outline: 3px solid #1d4ed8; outline-offset: 2px; }
 img.pixels { image-rendering: pixelated; display: block; }
@@ -99,7 +100,8 @@ def slider(
             ui.label(text)
             number = ui.label(f"{value:g}").classes("tabular-nums")
         element = ui.element("input").props("type=range").classes("w-full")
-        element.props.update({"min": low, "max": high, "step": step, "value": value})
+        # The attribute (^) is where it begins; the property would be set again whenever the page changes.
+        element.props.update({"min": low, "max": high, "step": step, "^value": value})
 
         def hear(event: Any) -> Any:  # awaited by NiceGUI where it can be
             given = number_of(event.args, low, high)

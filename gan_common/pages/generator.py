@@ -73,10 +73,11 @@ class GeneratorPage:
                     )
                 self._classes[None].props["aria-pressed"] = "true"
         if self.gan.latent != "sphere":
-            frame.slider(
+            _, self._cut = frame.slider(
                 "Truncation: typical (left) or varied", 0.2, MOST_TRUNCATION, 0.1, MOST_TRUNCATION,
                 self.trouble.guarded_with(self._truncate),
             )  # fmt: skip
+            self._cut.set_text("off")
         with (
             ui.element("div")
             .style("display: grid; grid-template-columns: repeat(6, 1fr); gap: 4px")
@@ -129,7 +130,7 @@ class GeneratorPage:
         )  # fmt: skip
 
     def _build_sum(self) -> None:
-        heading("A − B + C").classes("mt-4")
+        heading("A − B + C").style("margin-top: 1rem")
         ui.label(
             "Drop pictures of the grid into the fields; or pin one and press a field."
         ).classes("hint")
@@ -207,6 +208,7 @@ class GeneratorPage:
         self.truncation = None if value >= MOST_TRUNCATION else value
         if self.gan.latent == "uniform" and self.truncation is not None:
             self.truncation = value / MOST_TRUNCATION
+        self._cut.set_text("off" if self.truncation is None else f"{self.truncation:.2g}")
         await self._draw_grid()
 
     def _picked(self, number: int) -> Callable:

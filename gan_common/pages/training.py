@@ -210,7 +210,7 @@ class TrainingPage:
                 with ui.element("section").props("aria-label='Numbers'").classes("min-w-0"):
                     heading("Numbers of the last step that was logged")
                     self.numbers = ui.element("dl").classes("text-sm")
-                    heading("What the doctor says")
+                    heading("What the doctor says").style("margin-top: 1rem")
                     self.doctor = ui.element("ul").classes("list-disc pl-4 text-sm")
             with ui.element("section").props("aria-label='Curves'").classes("w-full min-w-0"):
                 heading("Curves")

@@ -224,8 +224,9 @@ class Games:
             self._player.send(*message)
         player.send("end")
 
-    def _failed(self, _: Player, message: str) -> None:
-        self.trouble = message
+    def _failed(self, player: Player, message: str) -> None:
+        if player is self._player:
+            self.trouble = message
 
     def _ended(self, player: Player) -> None:
         if player is self._next:

@@ -29,6 +29,7 @@ class Host:
 
     def __init__(self, send: Callable[..., None], most: int = MOST_BUILT) -> None:
         self._send, self._most = send, most
+        self._full_at = 0  # graphs, when it last said so
         self._shelf = new_shelf()
         self._tables: dict[int, Any] = {}
 
@@ -40,11 +41,13 @@ class Host:
 
     def ask(self, seat: int, name: str, *given: Any) -> None:
         """Ask a table for something: a method of `Table`."""
-        getattr(self._tables[seat], name)(*given)
+        if seat in self._tables:
+            getattr(self._tables[seat], name)(*given)
 
     def close(self, seat: int) -> None:
         """A table is left for good."""
-        self._tables.pop(seat).close()
+        if table := self._tables.pop(seat, None):
+            table.close()
 
     def warm(self, settings: Sequence[Setting]) -> None:
         """Build graphs before somebody asks for them, and say so."""
@@ -65,7 +68,8 @@ class Host:
 
     def _hear(self, seat: int, news: News) -> None:
         self._send("news", seat, news)
-        if self._shelf.built >= self._most:
+        if self._shelf.built >= max(self._most, self._full_at + 1):
+            self._full_at = self._shelf.built
             self._send("full")
 
 
