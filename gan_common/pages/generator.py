@@ -124,7 +124,7 @@ class GeneratorPage:
             button("Play", self.trouble.guarded(self._play))
             button("Stop", self.trouble.guarded(self._stop))
             button("GIF", lambda: self._download("gif"), aria_label="Download the walk as GIF")
-        self._place, _ = frame.slider(
+        self._place, self._at = frame.slider(
             "Place on the walk", 0, 1, 1 / (latents.FRAMES - 1), 0,
             self.trouble.guarded_with(self._go_to),
         )  # fmt: skip
@@ -314,6 +314,7 @@ class GeneratorPage:
         if self.walk is None:
             raise UserError("there is no walk yet: pin two pictures, then press Play")
         number = round(t * (latents.FRAMES - 1))
+        self._at.set_text(f"{t:.2g}")
         show(
             self.film,
             self.walk.images[number],

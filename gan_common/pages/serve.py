@@ -68,7 +68,7 @@ def only_own_names(app: object) -> None:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts)  # type: ignore[attr-defined]
 
 
-def serve(build: Callable[[], None], title: str, host: str, port: int, browser: bool) -> None:
+def serve(build: Callable[[], object], title: str, host: str, port: int, browser: bool) -> None:
     """Serve what `build` makes, until Ctrl-C.
 
     Args:

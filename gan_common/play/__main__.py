@@ -3,9 +3,9 @@
     python -m gan_common.play                  opens the page at a port that is free
     python -m gan_common.play --port 8012      at http://127.0.0.1:8012
 
-G and D train while you watch, in a process that ends with the page: samples, D's surface, G's gradients, losses, modes, and the
-doctor's verdict.  Every trick of the chapter is a switch; stories show collapse, its cure, a D that is too
-strong, and a G that circles.
+G and D train while you watch, in a process that ends with the page: samples, D's surface, G's gradients,
+losses, modes, and the doctor's verdict.  Every trick of the chapter is a switch; stories show collapse, its
+cure, a D that is too strong, and a G that circles.
 """
 
 from collections.abc import Sequence

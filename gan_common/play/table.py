@@ -41,10 +41,12 @@ class Table:
         self.message = ""
         self.steps = 0
         self._shelf, self._hear = shelf, hear
-        self._told, self._shown = (0, False, ""), self.picture
+        self._told = (0, False, "")
+        self._shown: Picture | None = None
         self._number = packed.number if packed else 0
         self._games: list[tuple[Setting, Session]] = []
-        self._running, self._pace, self._reached = False, None, 0
+        self._running, self._reached = False, 0
+        self._pace: float | None = None
         self._chunk, self._speed, self._counted = 1, 0.0, (time.perf_counter(), 0)
         self._looked = 0.0
         self._lock = threading.Lock()  # of what waits:
@@ -124,7 +126,7 @@ class Table:
         if packed is not None:
             self._guarded(lambda: self._unpack(packed))
             self._tell()
-        rest = 0 if self._running else None
+        rest: float | None = 0 if self._running else None
         while True:
             try:
                 job = self._jobs.get(timeout=rest) if rest != 0 else self._jobs.get_nowait()

@@ -25,7 +25,7 @@ def games(site):
 @pytest.fixture
 def tab(site, games, visit):
     page = visit.page
-    page.set_default_timeout(120_000)  # a graph is built, on a machine that may be busy
+    page.set_default_timeout(240_000)  # a graph is built, on a machine that may be busy
     page.goto(f"{site.url}/play")
     page.locator("[data-told='Step']").first.wait_for()
     return page
@@ -42,7 +42,7 @@ def number(page, name, game=0):
     return float(found[0].replace(",", "")) if found else -1.0
 
 
-def wait(page, until, seconds=150):
+def wait(page, until, seconds=240):
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end, page.locator(".trouble").text_content()

@@ -115,7 +115,7 @@ def playing(shelf):
     assert opened.join()
 
 
-def wait(played, until, seconds=60):
+def wait(played, until, seconds=240):  # on a machine that may be busy
     end = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end, vars(played)
