@@ -23,7 +23,6 @@ def _main(argv: Sequence[str]) -> int | None:
     options = serve.Address(**cli.parse(serve.Address, argv, __doc__))
     port = serve.check(options.host, options.port)
 
-    import gan_common.quiet  # noqa: F401
     from gan_common.play import page
 
     serve.serve(page.build, page.TITLE, options.host, port, options.browser)
