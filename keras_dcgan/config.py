@@ -1,6 +1,7 @@
 """What a DCGAN training can be told, and how a configuration is made of what was typed."""
 
 import dataclasses
+from collections.abc import Collection
 
 from gan_common import catalogue, cli
 from gan_common.cli import by_preset, flag, length
@@ -93,6 +94,9 @@ DISTRIBUTED = (
     "feature_matching", "historical_averaging", "label_smoothing", "instance_norm", "weight_norm", "r1",
     "sgd_discriminator", "pixel_shuffle", "spherical_latent", "weight_average",
 )  # fmt: skip
+# Of a folder with fewer training images D sees augmented ones, unless --tricks is typed.
+FEW_IMAGES = 2000
+AUGMENTATIONS = ("augment", "adaptive_augment")
 PACKED = int(catalogue.TRICKS["packing"].values["samples"])  # images in a pack
 # The flags that the networks are made by; a run that begins with another's weights takes them from it.
 OF_NETWORKS = (
@@ -136,6 +140,28 @@ def resolve(given: dict) -> Config:
         )
     _check_distributed(config)
     return config
+
+
+def for_few(config: Config, typed: Collection[str], images: int) -> Config:
+    """A new run's configuration by the number of its training images: few of a folder are augmented.
+
+    D knows some hundred images by heart after a few epochs, and G learns nothing more from it (Zhao et al.
+    2020, figure 1).
+
+    Args:
+        config: resolved.
+        typed: names of the fields that were typed: with --tricks, or --break, nothing is added.
+        images: to train on.
+
+    Returns:
+        With `augment` among its tricks, where that has a place: augmentation is one process's own.
+    """
+    if not config.dataset.startswith("folder:") or images >= FEW_IMAGES:
+        return config
+    own = {"tricks", "break_"} & set(typed) or set(AUGMENTATIONS) & set(config.tricks)
+    if own or config.distribute != "none":
+        return config
+    return dataclasses.replace(config, tricks=(*config.tricks, "augment"))
 
 
 def resumed(given: dict) -> Config:

@@ -18,7 +18,7 @@ from typing import Any
 from gan_common import catalogue, cli, data
 from gan_common.cli import effects, images, length
 from gan_common.runs.distribute import follower, keeps_the_folder, make_strategy, train_together
-from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, resolve, resumed
+from keras_dcgan.config import LEAST_SAMPLE, LEAST_SAVE, Config, for_few, resolve, resumed
 from keras_dcgan.presets import EFFECTS
 
 # TensorFlow takes seconds to import, so the modules that need it are imported inside functions:
@@ -53,6 +53,9 @@ def train(
         The exit status: 0 when all steps are done or the time is up, 130 or 143 when interrupted.
     """
     dataset = images.load(config)
+    chosen = config.tricks
+    if given is not None:
+        config = for_few(config, given, len(dataset.x_train))
     steps_per_epoch = data.steps_per_epoch(len(dataset.x_train), config.batch_size)
     total_steps = length.total_steps(config, steps_per_epoch)
     is_first = keeps_the_folder(config.distribute)
@@ -89,6 +92,8 @@ def train(
         run = runs.Run.create(dataclasses.asdict(config), config.run_dir, "keras_dcgan", dataset)
     print(f"{run.folder}: {config.preset} on {len(dataset.x_train)} images of {dataset.name}")
     length.tell(config, len(dataset.x_train), steps_per_epoch)
+    if config.tricks != chosen:
+        print("these are few: D sees them augmented (--tricks augment); --tricks= leaves that out")
     if config.distribute == "none":
         choice.choose(gan.networks, config.batch_size, run.folder / choice.FILE)
 

@@ -18,7 +18,7 @@ from gan_common.metrics import features
 from gan_common.runs import warm_start
 from gan_common.runs.recorder import Recorder
 from keras_dcgan import evaluate, export, generate, models, train
-from keras_dcgan.config import Config, resolve
+from keras_dcgan.config import Config, for_few, resolve
 from keras_dcgan.presets import PRESETS
 
 SMALL = {"width": 4, "latent_dim": 6, "batch_size": 8, "precision": "float32"}
@@ -397,6 +397,19 @@ def test_unrolling_by_no_step_is_the_ordinary_step(monkeypatch):
 def test_tricks_that_make_no_sense_are_refused_with_the_reason(given, says):
     with pytest.raises(UserError, match=says):
         resolve(given)
+
+
+def test_a_folder_of_few_images_is_augmented_unless_tricks_are_typed():
+    def tricks(images, **typed):
+        return for_few(resolve({"dataset": "folder:x", **typed}), typed, images).tricks
+
+    assert tricks(1999) == ("augment",)
+    assert tricks(2000) == ()
+    assert tricks(100, dataset="openmoji") == ()
+    assert tricks(100, tricks=()) == ()
+    assert tricks(100, tricks=("adaptive_augment",)) == ("adaptive_augment",)
+    assert tricks(100, distribute="mirrored") == ()
+    assert tricks(100, break_="strong_d") == ()
 
 
 def test_tricks_help_lists_every_trick_with_section_and_effect(capsys):
