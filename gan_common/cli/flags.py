@@ -150,7 +150,7 @@ def parse(
         known = " ".join(f"--{name}" for name in names)
         raise UserError(f"unknown flag --{error.flagname}; the flags are: {known}") from error
     except flags.Error as error:
-        raise UserError(str(error)) from error
+        raise UserError(_mended(str(error), config_class)) from error
     if len(rest) > len(places) and arguments is None:
         raise UserError(
             f"unexpected argument {rest[len(places)]!r}; values are given as --name value"
@@ -174,6 +174,16 @@ def parse(
         given[arguments] = list(rest[len(places) :])
     _check_apart(given, fields, outputs)
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+
+
+def _mended(text: str, config_class: type) -> str:
+    """absl's message; where no number was typed for one, what the flag is, in place of Python's words."""
+    found = re.match(r"flag --(\w+)=(.*): (invalid literal|could not convert)", text, re.DOTALL)
+    if found is None:
+        return text
+    name, value, _ = found.groups()
+    help = next(f.metadata["help"] for f in _of_flags(config_class) if flag_name(f) == name)
+    return f"--{name} {value!r}: give one number: {help}"
 
 
 def _check_apart(

@@ -24,7 +24,8 @@ class RunConfig:
     )
     image_size: int | None = flag(
         None,
-        "height and width in pixels (default: the data's own, 32 for folder:)",
+        "height and width of the images, which are square (--fit), in pixels (default: the data's own, "
+        "32 for folder:)",
         lower=8,
         upper=1024,
     )

@@ -138,7 +138,8 @@ def test_every_preset_is_complete(preset):
     [
         (["--epoch", "3"], "unknown flag --epoch; the flags are: --dataset"),
         (["--preset", "dcgn"], "dcgn"),
-        (["--batch_size", "many"], "many"),
+        (["--batch_size", "many"], "--batch_size 'many': give one number: images in a step"),
+        (["--image_size", "64x128"], "--image_size '64x128': give one number: height and width"),
         (["--batch_size", "1"], "batch_size=1"),
         (["--latent_dim", "0"], "latent_dim=0"),
         (["--precision", "float16"], "auto|float32|bfloat16"),
