@@ -165,9 +165,21 @@ class Run:
         return shape, names
 
     def pictures(self) -> int | None:
-        """How many training images there are; None of a run that is older than this number."""
-        facts = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
-        return facts.get("pictures")
+        """How many training images there are; None of a run that is older than this number.
+
+        Of a folder that has grown since the run began they are those of its last part.
+        """
+        try:
+            return len(json.loads((self.folder / IMAGES).read_text(encoding="utf-8"))["train"])
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ):  # no folder, or an old run
+            facts = json.loads((self.folder / "dataset.json").read_text(encoding="utf-8"))
+            return facts.get("pictures")
 
     # ------------------------------------------------------------------ curves
 

@@ -88,6 +88,11 @@ def test_what_a_person_wrote_stays(run):
     assert "| Fréchet distance (FID) | 0.5 | 0.04 | lower |" in text
 
 
+def test_a_folder_that_has_grown_is_told_as_it_is_now(run):
+    write(run.folder, images={"train": ["a.png", "b.png"], "test": [], "began": 1})
+    assert "| data | folder:my cats: 2 training images of 12×12×3" in text_of(run)
+
+
 def test_an_old_or_unmeasured_run_has_a_card_too(run):
     write(run.folder, dataset={k: v for k, v in SHAPE.items() if k != "pictures"}, summary={})
     text = text_of(run)
