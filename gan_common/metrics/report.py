@@ -100,7 +100,7 @@ def format_report(report: dict[str, float]) -> str:
             continue
         value, floor = _number(report[name]), _number(report[f"{name}_floor"])
         lines.append(f"{title:<30}{value:>12}{floor:>12}  {better}")
-    lines.append("Features are this project's own: compare with the real column, not with papers.")
+    lines.append("Compare with the real column: the features are not those of papers.")
     return "\n".join(lines)
 
 

@@ -167,7 +167,7 @@ def _measures(run: Run) -> str:
         *rows,
     ]
     if "fid" in summary:
-        lines += ["", "Features are this project's own: compare with the floor, not with papers."]
+        lines += ["", "Compare with the floor: the features are not those of papers."]
     if "copies" in summary:
         lines += ["", f"Copies: {summary['copies']}."]
     return "\n".join(lines)
