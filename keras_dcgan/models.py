@@ -342,13 +342,12 @@ class GAN(Drawing, keras.Model):
         )
         if not self.config.gamma:
             return total
-        # Of a few of the images, in every step: a penalty of all of them would double its time.
+        # Of a few of the images, in every step: a penalty of all of them would double its time.  R1 and R2
+        # are means over as many images each, so they are twice the mean over both: D is asked once.
         every = self.config.batch_size // self.config.penalty_images
-
-        def critic(samples: Any) -> Any:
-            return self.judge(samples, labels[::every], training=True)
-
-        slopes = tricks.r1_penalty(critic, real[::every]) + tricks.r2_penalty(critic, fake[::every])
+        some = tf.concat([real[::every], tf.stop_gradient(fake[::every])], 0)
+        labels = tf.tile(labels[::every], [2])
+        slopes = 2 * tricks.r1_penalty(lambda x: self.judge(x, labels, training=True), some)
         return total + self._gamma() / 2 * slopes
 
     def _gamma(self) -> tf.Tensor:

@@ -13,15 +13,19 @@ import time
 from pathlib import Path
 
 from benchmarks.experiments import running
-from benchmarks.speed.bench import STEPS
+from benchmarks.speed import bench
 from gan_common import cli, files
 from gan_common.cli import flag
 
+# Also a preset that has no ports to be compared with.
+STEPS = {**bench.STEPS, "modern32": ("modern", (32, 32, 3), 64)}
 TRACED = 20  # steps
 # What an operation is for, by the first of these that its type contains.
 KINDS = (
+    ("Depthwise", "depthwise convolutions"),
     ("BackpropFilter", "convolutions: gradient to the kernel"),
     ("BackpropInput", "convolutions: gradient to the images, and transposed ones forwards"),
+    ("Pool", "pooling"),
     ("Conv2D", "convolutions: forwards, and gradients of transposed ones"),
     ("MatMul", "matrix products"),
     ("BatchNorm", "batch norm"),
