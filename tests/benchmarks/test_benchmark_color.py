@@ -1,6 +1,7 @@
 """The table of color: rows that a training takes, few images that stay the same, one measure for all."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ from keras_dcgan.config import resolve
 
 def test_each_row_is_a_training_that_is_not_refused():
     for name, row in color.ROWS.items():
-        given = {key: value for key, value in row.flags.items() if value is not None}
+        given = dict(row.flags)
         if "tricks" in given:
-            given["tricks"] = (given["tricks"],)
+            given["tricks"] = tuple(filter(None, given["tricks"].split(",")))
         config = resolve({"dataset": row.dataset, **given})
         assert config.preset in name or row.few
 
@@ -42,31 +43,59 @@ def test_few_images_are_the_same_ones_each_time(tmp_path, monkeypatch):
     assert color._few(tmp_path, 3) == folder
 
 
-def test_a_row_is_trained_measured_once_and_kept(tmp_path, monkeypatch):
-    trained, measured = [], []
+@pytest.fixture
+def trainings(tmp_path, monkeypatch):
+    """What the command asks of trainings, which take no time here: (folder, flags, flags of going on)."""
+    asked = []
 
-    def train(package, folder, flags, known):
-        trained.append(flags)
+    def train(package, folder, flags, known, going_on):
+        asked.append((folder.name, flags, going_on))
         (folder / "samples").mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8)).save(folder / "samples" / "1.png")
-        runs.Run(folder).summarize(steps=7, seconds=3.0, images_per_second=5.0)
+        (folder / "checkpoints" / "step-00000007").mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+        Image.fromarray(noise).save(folder / "samples" / "1.png")
+        seconds = 60 * going_on["max_minutes"]
+        runs.Run(folder).summarize(steps=7, seconds=seconds, images_per_second=5.0)
         return runs.read_summary(folder)
 
-    def measure(folder, row, data_dir):
-        measured.append(folder)
-        return {"fid": float(len(measured)), "fid_floor": 0.5}
-
     monkeypatch.setattr(running, "train", train)
-    monkeypatch.setattr(color, "measure", measure)
-    path = tmp_path / "color.json"
-    words = ["--only", "openmoji32_modern", "--runs", str(tmp_path / "runs"), "--json", str(path)]
-    for _ in range(2):
+    monkeypatch.setattr(
+        color, "measure", lambda folder, row, data_dir: {"fid": 3.0, "fid_floor": 0.5}
+    )
+
+    def command(*words):
+        path = tmp_path / "color.json"
         with pytest.raises(SystemExit) as ended:
-            color.main(["color", *words])
+            color.main(["color", "--runs", str(tmp_path / "runs"), "--json", str(path), *words])
         assert not ended.value.code
-    row = json.loads(path.read_text())["rows"]["openmoji32_modern"]
-    assert (row["mean"], row["runs"]["2"]["fid"], len(measured)) == (1.5, 2.0, 2)
-    assert trained[0]["preset"] == "modern"
-    assert trained[0]["max_minutes"] == 20
+        return json.loads(path.read_text())["rows"] if path.exists() else {}
+
+    return asked, command
+
+
+def test_a_row_is_trained_measured_once_and_kept(trainings, tmp_path, capsys):
+    asked, command = trainings
+    for _ in range(2):
+        rows = command("--only", "openmoji32")
+    row = rows["openmoji32_modern"]
+    assert (row["mean"], row["runs"]["2"]["fid"], len(asked)) == (3.0, 3.0, 4)
+    assert [name for name, *_ in asked[:2]] == ["openmoji32_dcgan-1", "openmoji32_modern-1"]
+    assert asked[1][1]["preset"] == "modern"
+    assert asked[1][1]["max_minutes"] == 20
     with Image.open(tmp_path / "color_openmoji32_modern.png") as grid:
         assert "OpenMoji" in grid.text["Copyright"]
+    assert (tmp_path / "color_openmoji32_modern.png").stat().st_size <= 200_000
+    assert "| openmoji32_modern | 20, 2 | 7, 7 | 3, 3 | 1.00 | 0.5 |" in capsys.readouterr().out
+    assert (tmp_path / "color.png").exists()
+
+
+def test_a_training_is_done_in_pieces(trainings, monkeypatch):
+    asked, command = trainings
+    clock = iter([0.0, 60.0, 0.0, 0.0])
+    monkeypatch.setattr(color, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    # Of 20 minutes one has gone by when the training of 20 begins: it is given 19.
+    assert not command("--only", "openmoji32_dcgan", "--seeds", "1", "--minutes", "20")
+    assert asked[0][2] == {"max_minutes": 19.0}
+    rows = command("--only", "openmoji32_dcgan", "--seeds", "1", "--minutes", "20")
+    assert asked[1][2] == {"max_minutes": 20.0}
+    assert rows["openmoji32_dcgan"]["runs"]["1"]["processor_seconds"] >= 0
