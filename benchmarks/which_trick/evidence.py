@@ -273,7 +273,7 @@ def _of_color(content: Mapping[str, Any]) -> Iterator[Trial]:
     for name, row in rows.items():
         first, _, trick = name.partition("_")
         base, patient = (f"{first}_plain", "few") if row.get("few") else (f"{first}_dcgan", "color")
-        if base != name and base in rows and trick != "cgan":
+        if base != name and base in rows and trick != "cgan" and first != "recipe":
             yield from _paired(
                 rows[base]["runs"], row["runs"], (trick, patient, first), "color.json", ("fid",)
             )
