@@ -85,7 +85,9 @@ def test_a_row_is_trained_measured_once_and_kept(trainings, tmp_path, capsys):
     with Image.open(tmp_path / "color_openmoji32_modern.png") as grid:
         assert "OpenMoji" in grid.text["Copyright"]
     assert (tmp_path / "color_openmoji32_modern.png").stat().st_size <= 200_000
-    assert "| openmoji32_modern | 20, 2 | 7, 7 | 3, 3 | 1.00 | 0.5 |" in capsys.readouterr().out
+    assert (
+        "| openmoji32_modern | 20, 2 | 7, 7 | 0, 0 | 3, 3 | 1.00 | 0.5 |" in capsys.readouterr().out
+    )
     assert (tmp_path / "color.png").exists()
 
 
