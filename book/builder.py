@@ -1,9 +1,7 @@
 """HTML whose front page, book/index.md, is the site's index.html."""
 
 from pathlib import Path
-from typing import Any
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
 
@@ -23,20 +21,7 @@ class BookBuilder(StandaloneHTMLBuilder):
         return super().get_outfilename("index" if pagename == self.config.root_doc else pagename)
 
 
-def _language(
-    _app: Sphinx,
-    pagename: str,
-    _template: str,
-    context: dict[str, Any],
-    _doctree: nodes.document | None,
-) -> None:
-    """Tell browsers and screen readers which pages are in Chinese."""
-    if pagename.startswith("docs/zh/") or pagename.endswith(".zh-CN"):
-        context["language"] = "zh-CN"
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx's entry point."""
     app.add_builder(BookBuilder, override=True)
-    app.connect("html-page-context", _language)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

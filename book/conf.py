@@ -19,16 +19,25 @@ language = "en"
 # The repository's root is the source folder: so each link goes where it goes on a code-hosting site.
 root_doc = "book/index"
 include_patterns = [
-    "README.md", "README.zh-CN.md", "book/index.md", "docs/**.md", "notebooks/*.ipynb", "results/README.md",
+    "README.md", "README.zh-CN.md", "book/index.md", "docs/**.md", "notebooks/*.ipynb", "notebooks/zh/*.md",
+    "results/README.md",
 ]  # fmt: skip
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 extensions = [
     "myst_nb",
-    *(f"book.{name}" for name in ("builder", "chapters", "figures", "live", "repository")),
+    *(
+        f"book.{name}"
+        for name in ("builder", "chapters", "figures", "languages", "live", "repository")
+    ),
 ]
 
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4  # links to headings, as code-hosting sites make them
+# A notebook's Chinese prose is read as that notebook: its code and its outputs are there once.
+nb_custom_formats = {
+    f"zh/{path.name}": ["book.translation.page", {"name": path.stem}]
+    for path in (ROOT / "notebooks" / "zh").glob("*.md")
+}
 nb_execution_mode = "off"
 nb_merge_streams = True
 # Sliders need a kernel; their picture stands beside them.

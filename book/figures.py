@@ -8,11 +8,13 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from book import translation
 
-def titles(notebook: Path) -> dict[str, str]:
+
+def titles(notebook: dict) -> dict[str, str]:
     """SHA-256 of each figure, by which MyST-NB names its file → the figure's text form."""
     found = {}
-    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if "image/png" in data and "text/plain" in data:
@@ -23,11 +25,16 @@ def titles(notebook: Path) -> dict[str, str]:
 
 def _describe(app: Sphinx, document: nodes.document) -> None:
     source = Path(app.env.doc2path(app.env.docname))
+    text = source.read_text(encoding="utf-8")
     if source.suffix == ".ipynb":
-        known = titles(source)
-        for image in document.findall(nodes.image):
-            if text := known.get(Path(image["uri"]).stem):
-                image["alt"] = text
+        known = titles(json.loads(text))
+    elif source.parent == translation.FOLDER:
+        known = titles(translation.page(text, source.stem))
+    else:
+        return
+    for image in document.findall(nodes.image):
+        if told := known.get(Path(image["uri"]).stem):
+            image["alt"] = told
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -196,7 +196,7 @@ class Page:
         if times := self.slower.get(name):
             told += self.say(prose.SLOWER, times=times)
         shown = f"**{self.name(name)}**"
-        if notebook := notebook_of(section):
+        if notebook := notebook_of(section, self.language):
             shown += f" ([{section}]({self.top}notebooks/{notebook}))"
         return "<br>".join(filter(None, [shown, f"`{flag}`" if flag else "", told]))
 
@@ -289,7 +289,9 @@ def factor(value: float) -> str:
     return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
 
 
-def notebook_of(section: str) -> str | None:
-    """The file name of a section's notebook."""
-    found = sorted((ROOT / "notebooks").glob(f"{section}_*.ipynb"))
-    return found[0].name if found else None
+def notebook_of(section: str, language: str = "en") -> str | None:
+    """The path of a section's notebook in `notebooks/`, or of its prose in another language."""
+    folder = ROOT / "notebooks"
+    found = sorted(folder.glob(f"{language}/{section}_*.md"))
+    found += sorted(folder.glob(f"{section}_*.ipynb"))
+    return found[0].relative_to(folder).as_posix() if found else None

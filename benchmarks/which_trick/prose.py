@@ -30,7 +30,7 @@ Find the symptom, read what each trick did to it **here**. Every number comes fr
 - **有益**、**有害**：对本页全部 {tests} 个比较做校正（Benjamini–Hochberg）之后，p 值不超过 0.05。
   **看不出**：这些种子没有显示出来，不等于“没有作用”。
 - 健康的对象是有意放在一起的：疗法可能让它付出代价。
-- `环` 和 `网格`：平面上的 8 个与 25 个模式，D 比 G 慢十倍，因此普通 GAN 会坍缩。
+- `环` 和 `网格`：平面上的 8 个与 25 个模式，D 比 G 慢十倍，因此普通 GAN 会坍塌。
   `数字`：mnist5k 上的 DCGAN，没有任何毛病。还训练过什么：[results]({results})。
 - 普通的环、D 用 SGD、长训练、递减学习率和全套疗法的学习率，
   是在这里显示的种子中选的（一到三个）；本页本身不做任何选择。

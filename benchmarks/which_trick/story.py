@@ -51,12 +51,12 @@ SYMPTOMS = (
         ("batch_norm", "instance_norm", "weight_norm", "spectral_norm"),
     ),
     Symptom(
-        Text("Mode collapse", "模式坍缩"),
+        Text("Mode collapse", "模式坍塌"),
         Text(
             "Different latents give the same few images. The doctor says “mode collapse”. Look at the "
             "share of good samples beside the captured modes: one good sample in 2,500 already counts as a "
             "captured mode.",
-            "不同的潜变量给出同样的几幅图像。医生说“模式坍缩”。"
+            "不同的潜变量给出同样的几幅图像。医生说“模式坍塌”。"
             "除捕获的模式数外还要看好样本的比例：2,500 个里有一个好样本就算捕获。",
         ),
         (

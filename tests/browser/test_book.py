@@ -51,7 +51,7 @@ def check_fits(page):
 
 def test_the_front_page_leads_to_every_notebook(book, visit, page):
     page.goto(f"{book}/index.html")
-    notebooks = len(list((BOOK / "notebooks").glob("*.html")))
+    notebooks = len(list((BOOK / "notebooks").rglob("*.html")))
     assert page.locator(".card").count() == notebooks > 10
     check_fits(page)
     visit.check_accessible()
@@ -66,6 +66,21 @@ def test_a_notebook_has_formulas_and_figures_that_say_what_they_show(book, visit
     assert all(len(figures.nth(i).get_attribute("alt")) > 10 for i in range(figures.count()))
     check_fits(page)
     visit.shot("book_notebook", full_page=False)
+
+
+def test_a_chinese_page_and_the_english_one_lead_to_each_other(book, visit, page):
+    page.goto(f"{book}/notebooks/2.3.2_mode_collapse.html")
+    figures = page.locator(".cell_output img").count()
+    page.locator(".language a", has_text="中文").click()
+    page.wait_for_url("**/notebooks/zh/2.3.2_mode_collapse.html")
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    assert page.locator(".cell_output img").count() == figures > 5
+    assert page.locator("[id=the-healthy-patient]").count() == 1  # the English page's anchor
+    visit.check_accessible()
+    check_fits(page)
+    visit.shot("book_chinese", full_page=False)
+    page.locator(".language a", has_text="English").click()
+    page.wait_for_url("**/notebooks/2.3.2_mode_collapse.html")
 
 
 def test_the_longest_tables_fit_a_telephone(book, visit, page):
