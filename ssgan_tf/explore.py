@@ -19,6 +19,7 @@ from gan_common.errors import UserError
 from gan_common.pages import explore
 from gan_common.runs import Run
 from ssgan_tf.config import Config
+from ssgan_tf.parts import read_labelled
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,16 +39,9 @@ def parts(run: Run, config: Config, checkpoint: str) -> explore.Parts:
 
     def labelled(dataset: Any) -> np.ndarray:
         path = run.folder / "labelled.npy"
-        try:
-            rows = np.load(path, allow_pickle=False)
-            if (
-                rows.ndim != 1
-                or not len(rows)
-                or not 0 <= rows.min() <= rows.max() < len(dataset.y_train)
-            ):
-                raise ValueError("it names other pictures")
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: cannot be read: {error}") from error
+        rows = read_labelled(path)
+        if not len(rows) or not 0 <= rows.min() <= rows.max() < len(dataset.y_train):
+            raise UserError(f"{path}: it names other images than the data set has")
         return rows
 
     gan = None if config.baseline else classifier.gan

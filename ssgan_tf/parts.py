@@ -1,6 +1,7 @@
 """What a run takes of a data set: labelled images, the pool without labels, and validation images."""
 
 import dataclasses
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -118,18 +119,29 @@ def tell_shares(shares: np.ndarray, class_names: Sequence[str], of_labelled: boo
     return f"{whose} by class: {', '.join(told)}"
 
 
+def read_labelled(path: Path) -> np.ndarray:
+    """Which images' labels a run sees: indices, one-dimensional.
+
+    Raises:
+        UserError: the file is not there, or damaged.
+    """
+    try:
+        rows = np.load(path, allow_pickle=False)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ValueError(f"it has {rows.dtype} of shape {rows.shape}")
+    # NumPy reads the header as Python does: what is no Python is its syntax error.
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
+        raise UserError(f"{path}: damaged ({error}); remove it") from error
+    return rows
+
+
 def keep_labelled(path: Path, labelled: np.ndarray) -> None:
     """Save which images' labels are seen, or check that a resumed run sees those it began with.
 
     Images that came to a folder since have the last indices.
     """
     if path.exists():
-        try:
-            before = np.load(path, allow_pickle=False)
-            if before.ndim != 1:
-                raise ValueError(f"its shape is {before.shape}")
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(f"{path}: damaged ({error}); remove it") from error
+        before = read_labelled(path)
         if np.array_equal(before, labelled):
             return
         if not np.array_equal(before, labelled[: len(before)]):

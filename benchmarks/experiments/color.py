@@ -221,7 +221,7 @@ def _train(folder: Path, row: Row, seed: int, options: Options, until: float | N
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         if folder.is_dir():
-            runs.Run(folder).summarize(processor_seconds=round(used, 1))
+            runs.Run(folder).summarize(processor_seconds=round(max(0.0, used), 1))
     return trained(folder) / 60 >= row.minutes
 
 

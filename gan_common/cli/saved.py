@@ -31,7 +31,8 @@ def from_json(config_class: type[T], path: Path) -> T:
         package = saved.pop("package", mine)
         if package != mine:
             raise ValueError(f"it is of a run of {package!r}, and this command is {mine}'s")
-        hints = typing.get_type_hints(config_class)
+        every = typing.get_type_hints(config_class)
+        hints = {field.name: every[field.name] for field in dataclasses.fields(config_class)}
         unknown = sorted(set(saved) - set(hints))
         if unknown:
             raise ValueError(f"it has unknown entries {', '.join(map(repr, unknown))}")

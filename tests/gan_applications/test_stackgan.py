@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gan_applications import applying, running, sentences, stackgan
+from gan_applications import applying, fidelity, running, sentences, stackgan
 from gan_applications.players import Player
 from gan_common.errors import UserError
 from gan_common.shapes import scenes
@@ -170,7 +170,8 @@ def given():
         yield sentences.load(32)
 
 
-def test_what_is_measured(given):
+def test_what_is_measured(given, monkeypatch):
+    monkeypatch.setattr(fidelity, "LEAST_FID", 2)
     system = small()
     system.on_second.assign(True)
     found = system.measure(given)

@@ -107,6 +107,10 @@ ASKED_FOR_WITH_CARE = {
     *(f"gan_common/runs/{name}.py" for name in ("lock", "signals")),
     "gan_common/data/decoder.py",  # what is not there is caught
     "gan_common/data/matlab.py",
+    *(
+        f"gan_common/play/{name}.py" for name in ("games", "process")
+    ),  # spawned, a pipe, no semaphores
+    "benchmarks/experiments/patients/training.py",
     *(f"benchmarks/speed/{name}.py" for name in ("bench", "contender", "pages", "play", "web")),
     *(f"benchmarks/experiments/{name}.py" for name in ("applications", "color")),
     *(f"benchmarks/stress/{name}.py" for name in ("soak", "walk")),
