@@ -144,6 +144,9 @@ def test_steps_rewinding_switches_and_drawing(tab, visit):
 
 def test_a_fresh_process_takes_over_and_one_that_dies_is_told_of(tab, visit, games):
     """What TensorFlow has taken is given back; the page goes on where it was."""
+    # Slowly: a game pauses by itself after 5,000 steps, which are over before another process is there.
+    tab.get_by_role("combobox", name="Speed").click()
+    tab.get_by_role("option", name="10 steps a second").click()
     tab.locator("[data-do=run]").click()
     after(tab, 5)
     first, steps = games.pid, number(tab, "Step")

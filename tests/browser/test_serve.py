@@ -55,6 +55,7 @@ def sample(site):
     return site.url + "/sample"
 
 
+@pytest.mark.integration
 def test_the_frame(sample, visit):
     page = visit.page
     page.goto(sample)
@@ -68,6 +69,7 @@ def test_the_frame(sample, visit):
     visit.check_widths()
 
 
+@pytest.mark.integration
 def test_the_checks_find_what_is_wrong(sample, browser, request):
     visit = type(request.getfixturevalue("visit"))(browser)
     visit.page.goto(sample)
@@ -85,6 +87,7 @@ def test_the_checks_find_what_is_wrong(sample, browser, request):
     assert "console: trouble" in visit.wrong
 
 
+@pytest.mark.integration
 def test_only_own_names_are_answered(site):
     import http.client
 

@@ -83,6 +83,7 @@ def test_a_run_that_was_interrupted_comes_to_the_same_weights(place):
     assert Run(place / "parts").summary()["steps"] == 6
 
 
+@pytest.mark.integration
 def test_what_a_run_leaves(place):
     told = json.loads((place / "it.json").read_text())
     assert (told["system"], told["dataset"], told["seed"], told["steps"]) == (
@@ -105,6 +106,7 @@ def test_what_a_run_leaves(place):
     assert "Yours: say here whose images they are" in card
 
 
+@pytest.mark.integration
 def test_a_trained_run_is_applied(place, capsys):
     (place / "own" / "deep").mkdir(parents=True)
     Image.new("RGB", (40, 30), "red").save(place / "own" / "x.png")
@@ -136,6 +138,7 @@ BAD = [
 ]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("words", "told"), BAD)
 def test_what_can_be_mended_is_one_line(words, told, place, capsys):
     (place / "less").mkdir(exist_ok=True)
@@ -146,6 +149,7 @@ def test_what_can_be_mended_is_one_line(words, told, place, capsys):
         raise UserError(last)
 
 
+@pytest.mark.integration
 def test_a_run_of_another_system_is_refused(place, capsys):
     assert command(srgan, f"--run_dir={place / 'whole'}", f"--apply={place / 'a'}") == 2
     assert "of a run of 'gan_applications.pix2pix'" in capsys.readouterr().err

@@ -321,6 +321,7 @@ def test_interrupted_and_resumed_is_bit_for_bit_the_same(finished, tmp_path, mon
         }
 
 
+@pytest.mark.integration
 def test_labels_come_first_and_then_the_game():
     dataset = data.load("mnist5k", None, 12)
     flags = {k: v for k, v in TINY.items() if k != "image_size"}
@@ -347,6 +348,7 @@ def test_resuming_may_change_the_length(finished):
         resumed({"resume": str(finished), "epochs": 2, "steps": 9})
 
 
+@pytest.mark.integration
 def test_a_run_from_anothers_weights_begins_with_them_and_a_length_of_its_own(
     finished, tmp_path, capsys
 ):

@@ -113,7 +113,7 @@ ASKED_FOR_WITH_CARE = {
     "benchmarks/experiments/patients/training.py",
     *(f"benchmarks/speed/{name}.py" for name in ("bench", "contender", "pages", "play", "web")),
     *(f"benchmarks/experiments/{name}.py" for name in ("applications", "color")),
-    *(f"benchmarks/stress/{name}.py" for name in ("soak", "walk")),
+    *(f"benchmarks/stress/{name}.py" for name in ("soak", "walk", "workers")),
 }
 
 

@@ -41,6 +41,7 @@ def right(model, toy):
     return np.mean(probabilities.argmax(axis=1) == toy.y_test)
 
 
+@pytest.mark.integration
 def test_it_learns_is_kept_and_is_found_again(tmp_path, capsys):
     toy = dataset()
     model = features.classifier(toy, steps=60, cache=tmp_path)
@@ -232,6 +233,7 @@ def test_precision_is_what_the_processor_does_well(monkeypatch, tmp_path):
     assert machine.choose_precision("auto") == "float32"
 
 
+@pytest.mark.integration
 def test_tensorflow_starts_without_a_word():
     program = "import gan_common.quiet, tensorflow as tf; tf.random.normal([2])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
