@@ -16,7 +16,7 @@ from gan_common.errors import UserError, one_line
 from gan_common.play.news import News
 from gan_common.play.settings import Setting
 
-MOST_BUILT = 48  # graphs, of 5 to 10 MB each, until another process is to follow
+MOST_BUILT = 16  # graphs, of some 20 MB each, until another process is to follow
 
 
 class Host:
