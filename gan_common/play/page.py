@@ -89,9 +89,7 @@ class Page:
             frame.button("Step", lambda _: self.seat.step(), data_do="step")
             frame.button("Back one step", self._back, data_do="back")
             frame.button("Restart", lambda _: self._apply(), data_do="restart")
-            self.speed = self._select(
-                "Speed", list(SPEEDS), next(iter(SPEEDS)), self.seat.pace, "w-44"
-            )
+            self.speed = self._select("Speed", list(SPEEDS), next(iter(SPEEDS)), self._pace, "w-44")
             self.seed = (
                 ui.number("Seed", value=1, min=0, max=10**6, precision=0, on_change=self._seeded)
                 .classes("w-24")
@@ -116,6 +114,10 @@ class Page:
             .classes(width)
             .props("dense options-dense outlined")
         )
+
+    def _pace(self, name: str | None) -> None:
+        if name in SPEEDS:  # a tab can say that nothing is chosen
+            self.seat.pace(name)
 
     def _build_choices(self) -> None:
         with ui.row().classes("items-center gap-3").props("role=group aria-label=Setting"):

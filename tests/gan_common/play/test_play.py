@@ -4,6 +4,7 @@ import dataclasses
 import json
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -319,3 +320,12 @@ def test_the_command_refuses_in_one_line(typed, told, capsys):
     assert stop.value.code == 2
     assert told in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_tab_that_chooses_no_speed_changes_none():
+    page = pytest.importorskip("gan_common.play.page", exc_type=ImportError)
+    asked = []
+    tab = types.SimpleNamespace(seat=types.SimpleNamespace(pace=asked.append))
+    for name in (None, "10 steps a second", "no speed"):
+        page.Page._pace(tab, name)
+    assert asked == ["10 steps a second"]
