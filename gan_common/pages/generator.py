@@ -33,7 +33,7 @@ class GeneratorPage:
         self.pinned: tuple[np.ndarray, int] | None = None  # latent, label
         self.start: tuple[np.ndarray, int] | None = None  # of a walk: what was pinned before
         self.shown: sampling.Drawn | None = None  # the one image
-        self.amounts = np.zeros(latents.DIRECTIONS, np.float32)
+        self.amounts = np.zeros(studio.sliders, np.float32)
         self.walk: sampling.Drawn | None = None
         self.slots: dict[str, tuple[np.ndarray, int] | None] = dict.fromkeys(SLOTS)
         self._dragged: int | None = None
@@ -113,7 +113,7 @@ class GeneratorPage:
             frame.slider(
                 f"Direction {k + 1}", -4, 4, 0.1, 0, self.trouble.guarded_with(self._slid(k))
             )
-            for k in range(latents.DIRECTIONS)
+            for k in range(self.studio.sliders)
         ]
 
     def _build_walk(self) -> None:

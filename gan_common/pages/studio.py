@@ -21,6 +21,9 @@ class Studio:
         load: () → the data set that it was trained on; a UserError says why there is none.
         links: name → path of the pages of the run.
         worker: that the networks work in.
+
+    Attributes:
+        sliders: how many directions there are to move in: `latents.DIRECTIONS`, or all of a smaller latent.
     """
 
     def __init__(
@@ -38,7 +41,8 @@ class Studio:
         self._training: latents.TrainingImages | None = None
         self._directions: np.ndarray | None = None
         for count in (GRID, 1):  # traced before they are asked for
-            sampling.draw(gan, count, 0)
+            _, drawn_from = sampling.draw(gan, count, 0)
+        self.sliders = min(latents.DIRECTIONS, drawn_from.shape[1])
 
     def directions(self) -> np.ndarray:
         """See `latents.principal_directions`."""

@@ -109,3 +109,13 @@ def test_what_a_tab_sends_is_a_number_within_bounds_or_none():
     assert [number_of(said, 0, 9) for said in ("2.5", 3, -1, 1e300, True)] == [2.5, 3, 0, 9, 1]
     for said in (None, "", "a", [], {}, [1], "nan", float("inf"), 10**400):
         assert number_of(said, 0, 9) is None
+
+
+@pytest.mark.parametrize(("latent_dim", "sliders"), [(4, 4), (100, 6)])
+def test_a_latent_of_few_numbers_has_as_many_sliders(monkeypatch, latent_dim, sliders):
+    pytest.importorskip("nicegui")
+    from gan_common.pages import studio
+
+    drawn = (np.zeros((1, 8, 8, 1), np.uint8), np.zeros((1, latent_dim), np.float32))
+    monkeypatch.setattr(studio.sampling, "draw", lambda *_: drawn)
+    assert studio.Studio(None, (), "crop", dict, {}, None).sliders == sliders
