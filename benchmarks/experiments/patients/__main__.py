@@ -59,7 +59,7 @@ def _main(argv: Sequence[str]) -> None:
     progress = Progress(len(missing), "trainings")
     for done, (patient, row, seed, *_) in enumerate(training.trained(missing), 1):
         progress(done, f"seed {seed} of {patient}: {row}")
-        if done == len(missing) or missing[done][2] != seed or missing[done][0] != patient:
+        if done < len(missing) and (missing[done][0], missing[done][2]) != (patient, seed):
             _write(path, table, chosen, options)
     _write(path, table, chosen, options)
     for name in chosen:

@@ -62,9 +62,7 @@ def measured(patient: Patient, row: str, seed: int, steps: int) -> dict[str, Any
     given = SPOILED[patient.data](clean) if patient.data else clean
     treated = patient.untreated if row == UNTREATED else patient.rows[row]
     # What cures a broken training is typed beside what breaks it; another variant takes its place.
-    flags = dict(treated.flags)
-    if treated is not patient.untreated:
-        flags = {**patient.untreated.flags, **flags}
+    flags = {**patient.untreated.flags, **treated.flags}
     with_variants = variants.Together(treated.variants, steps)
     start = time.perf_counter()
     gan, history = train.trial(
